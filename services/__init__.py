@@ -1,0 +1,1 @@
+"""Dunwell: may I contact this person, about this, on this channel, now?  Path = import = command."""

@@ -1,0 +1,1 @@
+"""The wire: frozen typed events, their CloudEvents codec, the one table of topics."""

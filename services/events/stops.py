@@ -1,0 +1,72 @@
+"""Stops, consents and preferences as facts: recorded, scoped, lifted."""
+
+from datetime import date
+from uuid import UUID
+
+from services.events.base import Event, Instant, Text
+
+
+class StopRecorded(Event, frozen=True, kw_only=True):
+    """A reason not to contact is on record and binds from `received_at` (rules.md 6.5)."""
+
+    stop_id: UUID
+    borrower_ref: Text | None = None  # the lender's id; or
+    borrower_id: UUID | None = None  # the surrogate; or neither: the contact points' owners
+    kind: Text  # cases/README.md, stop kinds
+    received_at: Instant
+    form: Text | None = None  # written | electronic | oral
+    from_date: date | None = None
+    until_date: date | None = None
+    loan_ids: tuple[Text, ...] = ()  # scope; empty: everything
+    channels: tuple[Text, ...] = ()
+    contact_point_ids: tuple[Text, ...] = ()
+    purposes: tuple[Text, ...] = ()
+    source: Text = "lender"
+    evidence: Text | None = None  # a reference to the lender's file, never its text
+
+
+class StopLifted(Event, frozen=True, kw_only=True):
+    """A stop has ended."""
+
+    stop_id: UUID
+    ended_at: Instant
+    lifted_by: Text
+
+
+class ConsentGiven(Event, frozen=True, kw_only=True):
+    """A consent is on record (rules.md 6.6)."""
+
+    consent_id: UUID
+    borrower_ref: Text | None = None
+    borrower_id: UUID | None = None
+    to: Text  # channel | automated | contact_time | frequency | place
+    given_to: Text  # actor | creditor | prior_collector
+    received_at: Instant
+    form: Text | None = None
+    until_date: date | None = None
+    loan_ids: tuple[Text, ...] = ()
+    channels: tuple[Text, ...] = ()
+    contact_point_ids: tuple[Text, ...] = ()
+    source: Text = "lender"
+
+
+class ConsentRevoked(Event, frozen=True, kw_only=True):
+    """A consent was withdrawn."""
+
+    consent_id: UUID
+    revoked_at: Instant
+
+
+class PreferenceStated(Event, frozen=True, kw_only=True):
+    """The borrower narrowed the hours in which they may be reached."""
+
+    preference_id: UUID
+    borrower_ref: Text | None = None
+    borrower_id: UUID | None = None
+    kind: Text  # not_between | only_between
+    from_clock: Text  # "18:00"
+    to_clock: Text
+    days: Text = "daily"
+    zone: Text | None = None
+    received_at: Instant | None = None
+    withdrawn_at: Instant | None = None
