@@ -1,0 +1,129 @@
+"""`dunwell migrate`, `topics` and `keys`: what an operator does before the services start."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+
+import asyncpg
+import click
+
+from services.runtime import apikeys, migrate as migrations
+from services.runtime.settings import PREFIX, ServiceSettings, load
+
+
+def _environment(name: str) -> str:
+    """A variable, or the content of the file that its `_FILE` twin names; exit 2 with a sentence."""
+    if value := os.environ.get(PREFIX + name):
+        return value
+    if path := os.environ.get(f"{PREFIX}{name}_FILE"):
+        with open(path) as file:
+            return file.read().strip()
+    raise click.UsageError(f"{PREFIX}{name} (or {PREFIX}{name}_FILE) is required.")
+
+
+def role_passwords() -> Mapping[str, str]:
+    """Each service's database password, from DUNWELL_<SERVICE>_PASSWORD."""
+    return {name: _environment(f"{name.upper()}_PASSWORD") for name in migrations.SERVICES}
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the databases up to date: roles, schemas, tables.  Safe to repeat.
+
+    Needs DUNWELL_ADMIN_DATABASE_URL (the database's owner) and DUNWELL_SCHEDULER_PASSWORD,
+    DUNWELL_POLICY_PASSWORD, DUNWELL_NOTIFIER_PASSWORD for the three roles; each may come from a
+    file named by the same variable with _FILE.
+    """
+    admin = _environment("ADMIN_DATABASE_URL")
+    try:
+        applied = asyncio.run(migrations.migrate_all(admin, role_passwords()))
+    except migrations.MigrationError as error:
+        raise click.ClickException(str(error)) from None
+    except (OSError, asyncpg.PostgresError) as error:
+        raise click.ClickException(f"the database said no: {error}") from None
+    for line in applied:
+        click.echo(f"applied  {line}")
+    click.echo(f"{len(applied)} migrations applied; the schemas are up to date.")
+
+
+@click.command()
+def topics() -> None:
+    """Create the topics that are missing, and their dead letters.  Safe to repeat."""
+    from services.runtime.streams import open_stream
+
+    settings = load(ServiceSettings)
+
+    async def create() -> None:
+        async with open_stream(settings) as stream:
+            await stream.ensure_topics()
+
+    asyncio.run(create())
+    click.echo("The topics are there.")
+
+
+@click.group()
+def keys() -> None:
+    """Issue and revoke API keys.
+
+    Each service keeps the keys it checks in its own schema; DUNWELL_DATABASE_URL says which
+    service's, DUNWELL_API_KEY_PEPPER is that service's pepper.
+    """
+
+
+def _key_settings() -> tuple[str, bytes]:
+    return _environment("DATABASE_URL"), _environment("API_KEY_PEPPER").encode()
+
+
+@keys.command()
+@click.option("--tenant", required=True, help="Whose key; '*' with scope service.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice(["ingest", "clearance", "admin", "service"]),
+    help="What it may do; may be repeated.",
+)
+@click.option("--label", required=True, help="What it is for: 'core banking, production'.")
+def issue(tenant: str, scopes: tuple[str, ...], label: str) -> None:
+    """Print a new key.  It is shown this once; only its HMAC is stored."""
+    url, pepper = _key_settings()
+
+    async def store() -> str:
+        connection = await asyncpg.connect(url, server_settings={"search_path": _schema(url)})
+        try:
+            return await apikeys.issue(
+                connection, pepper, tenant=tenant, scopes=scopes, label=label
+            )
+        finally:
+            await connection.close()
+
+    click.echo(asyncio.run(store()))
+
+
+@keys.command()
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Revoke a key by its id, the 12 digits after `dw_`.  It is dead within 5 seconds."""
+    url, _ = _key_settings()
+
+    async def end() -> str:
+        connection = await asyncpg.connect(url, server_settings={"search_path": _schema(url)})
+        try:
+            return await connection.execute(
+                "UPDATE api_keys SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL",
+                key_id,
+            )
+        finally:
+            await connection.close()
+
+    if asyncio.run(end()) == "UPDATE 0":
+        click.echo("There is no live key of that id here.", err=True)
+        sys.exit(1)
+    click.echo("Revoked.")
+
+
+def _schema(url: str) -> str:
+    """The role's own schema has the role's name."""
+    return url.partition("://")[2].partition(":")[0]

@@ -1,0 +1,52 @@
+"""Business time: what due dates, windows and caps are judged by.
+
+`policy.gate_now()` is `clock_timestamp()`, read after any lock wait, except in a database made by
+the demo or a test, where `install_stepped` replaced it by a clock that stands until it is stepped.
+Leases, timeouts and backoff use real time and never ask here.
+"""
+
+from datetime import datetime
+
+from services.runtime.database import Connection
+
+CHANNEL = "dunwell_clock"
+
+_INSTALL = """
+CREATE TABLE IF NOT EXISTS policy.stepped_clock (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    instant timestamptz NOT NULL
+);
+CREATE OR REPLACE FUNCTION policy.gate_now() RETURNS timestamptz
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = policy
+    AS 'SELECT instant FROM policy.stepped_clock';
+CREATE OR REPLACE FUNCTION policy.clock_is_stepped() RETURNS boolean
+    LANGUAGE sql STABLE AS 'SELECT true';
+"""
+
+
+async def gate_now(connection: Connection) -> datetime:
+    """Business time now, aware UTC."""
+    now: datetime = await connection.fetchval("SELECT policy.gate_now()")
+    return now
+
+
+async def is_stepped(connection: Connection) -> bool:
+    """Whether this database is one of a demo or a test, whose business clock stands still."""
+    stepped: bool = await connection.fetchval("SELECT policy.clock_is_stepped()")
+    return stepped
+
+
+async def install_stepped(owner: Connection, instant: datetime) -> None:
+    """Make business time stand at `instant`: for a demo or a test, by the database's owner."""
+    await owner.execute(_INSTALL)
+    await step_to(owner, instant)
+
+
+async def step_to(owner: Connection, instant: datetime) -> None:
+    """Move business time forward and wake whoever waits for it."""
+    await owner.execute(
+        "INSERT INTO policy.stepped_clock (instant) VALUES ($1)"
+        " ON CONFLICT (one) DO UPDATE SET instant = greatest(stepped_clock.instant, $1)",
+        instant,
+    )
+    await owner.execute(f"NOTIFY {CHANNEL}")

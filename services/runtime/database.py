@@ -1,0 +1,68 @@
+"""The connection pool of one service's schema, and transactions."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+import msgspec
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[Any]"
+
+# asyncpg waits for ever by default; a pool that is empty for this long is a fault to be seen.
+ACQUIRE_SECONDS = 20.0
+STATEMENT_SECONDS = 30.0
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + _encode(value),
+        decoder=lambda raw: msgspec.json.decode(raw[1:]),
+        format="binary",
+    )
+
+
+@asynccontextmanager
+async def pool(url: str, *, schema: str, max_size: int = 10) -> AsyncIterator[Pool]:
+    """A pool whose connections see `schema` first; closed within 5 s at the end."""
+    made = await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=max_size,
+        command_timeout=STATEMENT_SECONDS,
+        init=_prepare,
+        server_settings={
+            "search_path": schema,
+            "application_name": f"dunwell-{schema}",
+            "timezone": "UTC",
+            # A lock wait or an idle transaction that outlives its statement is a fault.
+            "idle_in_transaction_session_timeout": "60s",
+        },
+    )
+    try:
+        yield made
+    finally:
+        try:
+            await asyncio.wait_for(made.close(), timeout=5)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            made.terminate()
+
+
+@asynccontextmanager
+async def transaction(db: Pool) -> AsyncIterator[Connection]:
+    """A READ COMMITTED transaction on a connection of its own.
+
+    READ COMMITTED on purpose: facts must be read after the locks are held, each statement with a
+    snapshot of its own (under REPEATABLE READ the caps were broken in measurement).
+    """
+    async with (
+        db.acquire(timeout=ACQUIRE_SECONDS) as connection,
+        connection.transaction(isolation="read_committed"),
+    ):
+        yield connection

@@ -1,0 +1,116 @@
+"""Settings are read once; a wrong one stops the start with a sentence that names the variable."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "DUNWELL_"
+MIN_SECRET_BYTES = 32
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs.  Each field is the variable `DUNWELL_<FIELD>`.
+
+    Any variable may instead come from a file named by `DUNWELL_<FIELD>_FILE` (secrets).
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    database_url: str = Field(description="postgresql:// URL of this service's own role")
+    stream: Literal["kafka", "postgres"] = "postgres"
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: Path | None = None
+    kafka_ssl_certfile: Path | None = None
+    kafka_ssl_keyfile: Path | None = None
+    kafka_session_timeout_seconds: float = Field(default=10.0, ge=1, le=300)
+    kafka_replication_factor: int = Field(default=1, ge=1, le=9)
+    stream_database_url: str | None = None
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=0, ge=0, le=65535)
+    admin_host: str = "127.0.0.1"
+    admin_port: int = Field(default=0, ge=0, le=65535)
+    identity_key: SecretStr
+    api_key_pepper: SecretStr
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    sandbox: bool = Field(default=False, description="every provider is the sandbox")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `read` hands over: it has looked at the environment and at the files."""
+        return (init_settings,)
+
+    @field_validator("identity_key", "api_key_pepper")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes of random text")
+        return secret
+
+    @field_validator("database_url", "stream_database_url")
+    @classmethod
+    def _postgresql(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class SettingsError(Exception):
+    """What is wrong, a sentence a variable."""
+
+
+def load(settings: type[S]) -> S:
+    """The settings from the environment, or exit code 2 with a sentence for each wrong variable."""
+    try:
+        return read(settings, dict(os.environ))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def read(settings: type[S], environment: dict[str, str]) -> S:
+    """The settings from `environment`; SettingsError names every variable that is wrong."""
+    values, sentences = {}, []
+    for field in settings.model_fields:
+        name = PREFIX + field.upper()
+        path = environment.get(name + "_FILE")
+        # A field that is itself a path (kafka_ssl_cafile) has no second, `_FILE`, spelling.
+        if path is not None and name not in environment:
+            try:
+                values[field] = Path(path).read_text().strip()
+            except OSError as error:
+                sentences.append(f"{name}_FILE: cannot read that file ({error.strerror}).")
+        elif environment.get(name, "") != "":
+            values[field] = environment[name]
+    if not sentences:
+        try:
+            return settings.model_validate(values)
+        except ValidationError as error:
+            for problem in error.errors(include_input=False, include_url=False):
+                name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+                sentences.append(f"{name}: {_sentence(str(problem['type']), problem['msg'])}")
+    raise SettingsError("\n".join(sentences))
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is required; set it, or put it in a file and name that in the variable with _FILE."
+    return message.removeprefix("Value error, ") + "."

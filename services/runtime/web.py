@@ -1,0 +1,110 @@
+"""HTTP doors: problem+json errors, strict JSON bodies, size limits."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+import structlog
+from aiohttp import web
+
+T = TypeVar("T")
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+_encode = msgspec.json.Encoder().encode
+
+
+class FieldError(NamedTuple):
+    """One thing wrong with a request: where, what, and how to mend it.  Never the value itself."""
+
+    field: str
+    problem: str
+    fix: str
+
+
+class Problem(Exception):
+    """An HTTP error as RFC 9457 has it, with a code a program can act on."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, errors: Sequence[FieldError] = ()
+    ) -> None:
+        super().__init__(code)
+        self.status, self.code, self.detail, self.errors = status, code, detail, tuple(errors)
+
+    def response(self) -> web.Response:
+        """The problem+json body."""
+        body: dict[str, Any] = {
+            "type": f"urn:dunwell:problem:{self.code}",
+            "title": self.code.replace("_", " "),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = [error._asdict() for error in self.errors]
+        headers = {"Retry-After": "5"} if self.status == 503 else None
+        return web.Response(
+            status=self.status,
+            body=_encode(body),
+            content_type="application/problem+json",
+            headers=headers,
+        )
+
+
+@web.middleware
+async def problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Every failure becomes problem+json; an unforeseen one says nothing of its cause."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response()
+    except web.HTTPRequestEntityTooLarge:
+        return Problem(413, "too_large", "the body is larger than this door takes").response()
+    except web.HTTPNotFound:
+        return Problem(404, "no_such_route", f"no {request.method} at this path").response()
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        answer = Problem(405, "method_not_allowed", f"this path takes {allowed}").response()
+        answer.headers["Allow"] = allowed
+        return answer
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        # The class only: a message may quote the data that caused it.
+        structlog.get_logger().error("request_failed", error=type(error).__name__)
+        return Problem(500, "internal", "our fault; nothing was changed, try again").response()
+
+
+def application(
+    routes: Sequence[web.AbstractRouteDef], *, max_body_bytes: int = MAX_BODY_BYTES
+) -> web.Application:
+    """An application of these routes with the problem middleware and a body limit."""
+    app = web.Application(middlewares=[problems], client_max_size=max_body_bytes)
+    app.add_routes(routes)
+    return app
+
+
+async def read_json(request: web.Request, type_: type[T]) -> T:
+    """The body as `type_`, strictly: 400 if it isn't JSON, 422 naming the field if it's wrong."""
+    raw = await request.read()
+    if b"\\u0000" in raw or b"\x00" in raw:
+        error = FieldError("$", "contains a NUL character", "remove it")
+        raise Problem(422, "invalid", "the body contains a NUL character", [error])
+    try:
+        return msgspec.json.decode(raw, type=type_)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `")
+        field = path.rstrip("`") or "$"
+        # msgspec quotes an offending enum value; a value may be personal, its path is not.
+        safe = problem.split(" '")[0].split(' "')[0]
+        raise Problem(
+            422, "invalid", f"{field}: {safe}", [FieldError(field, safe, "see docs/api.md")]
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Problem(400, "not_json", "the body is not valid JSON in UTF-8") from None
+
+
+def json_response(value: object, status: int = 200) -> web.Response:
+    """`value` (a struct, a dict, a list) as JSON."""
+    return web.Response(status=status, body=_encode(value), content_type="application/json")
