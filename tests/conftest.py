@@ -1,28 +1,25 @@
-"""Real servers for the tests: one PostgreSQL and one Apache Kafka a run, a fresh database a test."""
+"""Real servers for the tests: a PostgreSQL and an Apache Kafka a run, a database a test."""
 
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Iterator
-from importlib.util import find_spec
+from collections.abc import AsyncIterator, Generator, Iterator
+from functools import cache
 
 import asyncpg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
+from deploy.kafka.broker import KafkaBroker
+from deploy.kafka.fetch import KafkaUnavailable, jars, java
 from services.runtime.embedded_postgres import EmbeddedPostgres
-from tests.database import Database
+from services.runtime.migrate import migrate_all
+from tests.database import PASSWORDS, Database
 
 TEMPLATE = "dunwell_template"
+EXTERNAL_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 _numbers = itertools.count()
-
-
-async def _migrate(admin_dsn: str) -> None:
-    """Bring the template database to the schema of today: the one place where tests migrate."""
-    if find_spec("services.runtime.migrate") is None:
-        return
-    from services.runtime.migrate import migrate_all
-
-    await migrate_all(admin_dsn)
+_not_run = pytest.StashKey[dict[str, int]]()
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +35,13 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="session")
 def template_database(postgres_server: EmbeddedPostgres) -> str:
-    """The name of the migrated database that every test's own is cloned from."""
+    """The migrated database that every test's own is cloned from: the one place that migrates."""
 
     async def build() -> None:
         admin = await asyncpg.connect(postgres_server.dsn)
         await admin.execute(f"CREATE DATABASE {TEMPLATE}")
         await admin.close()
-        await _migrate(postgres_server.dsn_of(TEMPLATE))
+        await migrate_all(postgres_server.dsn_of(TEMPLATE), PASSWORDS)
 
     asyncio.run(build())
     return TEMPLATE
@@ -54,7 +51,7 @@ def template_database(postgres_server: EmbeddedPostgres) -> str:
 async def database(
     postgres_server: EmbeddedPostgres, template_database: str
 ) -> AsyncIterator[Database]:
-    """A fresh, migrated, empty database (0.1 s)."""
+    """A migrated, empty database of this test's own (0.1 s)."""
     name = f"test_{next(_numbers)}"
     admin = await asyncpg.connect(postgres_server.dsn)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
@@ -63,3 +60,95 @@ async def database(
     finally:
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await admin.close()
+
+
+@pytest.fixture(scope="session")
+def own_kafka() -> Iterator[KafkaBroker]:
+    """One broker for the whole run. A test that kills or restarts Kafka starts its own."""
+    broker = KafkaBroker()
+    try:
+        asyncio.run(broker.start())
+        yield broker
+    finally:
+        broker.remove()
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> str:
+    """Bootstrap servers of a cluster that other tests use too: name topics and groups of your own.
+
+    KAFKA_BOOTSTRAP_SERVERS names another cluster than the one started here.
+    """
+    if EXTERNAL_KAFKA:
+        return EXTERNAL_KAFKA
+    broker: KafkaBroker = request.getfixturevalue("own_kafka")
+    return broker.bootstrap_servers
+
+
+@pytest.fixture
+async def empty_kafka(own_kafka: KafkaBroker) -> str:
+    """Bootstrap servers of our broker with no topic on it, for tests of the whole product."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=own_kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        while topics := [name for name in await admin.list_topics() if not name.startswith("__")]:
+            await admin.delete_topics(topics)
+            await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+    return own_kafka.bootstrap_servers
+
+
+@pytest.fixture(params=["postgres", pytest.param("kafka", marks=pytest.mark.kafka)])
+def stream_kind(request: pytest.FixtureRequest) -> str:
+    """A test that asks for this runs once on each stream; `kafka` still has to be asked for."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Mark what needs Kafka before `-m` chooses; then take out what can't run here, and say so."""
+    for item in items:
+        if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("kafka")
+    yield
+    left_out: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("kafka") and (reason := _why_no_kafka(item)):
+            left_out.setdefault(reason, []).append(item)
+    gone = [item for group in left_out.values() for item in group]
+    items[:] = [item for item in items if item not in gone]
+    config.hook.pytest_deselected(items=gone)
+    config.stash[_not_run] = {reason: len(group) for reason, group in left_out.items()}
+
+
+def _why_no_kafka(item: pytest.Item) -> str:
+    if EXTERNAL_KAFKA and "own_kafka" not in getattr(item, "fixturenames", ()):
+        return ""
+    return _why_no_broker()
+
+
+@cache
+def _why_no_broker() -> str:
+    try:
+        java()
+        jars()
+    except KafkaUnavailable as error:
+        return str(error)
+    return ""
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a test that could not run is a failed test."""
+    incomplete = session.config.stash.get(_not_run, {})
+    if incomplete and os.environ.get("CI") == "true" and session.exitstatus in (0, 5):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The very last lines: what did not run, and why."""
+    for reason, number in config.stash.get(_not_run, {}).items():
+        print(f"\n!!! NOT RUN: {number} tests that need Apache Kafka. Why: {reason}")
