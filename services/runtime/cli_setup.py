@@ -8,12 +8,13 @@ from collections.abc import Mapping
 import asyncpg
 import click
 
-from services.runtime import apikeys, migrate as migrations
+from services.runtime import apikeys
+from services.runtime import migrate as migrations
 from services.runtime.settings import PREFIX, ServiceSettings, load
 
 
 def _environment(name: str) -> str:
-    """A variable, or the content of the file that its `_FILE` twin names; exit 2 with a sentence."""
+    """A variable, or the content of the file its `_FILE` twin names; else exit 2 saying so."""
     if value := os.environ.get(PREFIX + name):
         return value
     if path := os.environ.get(f"{PREFIX}{name}_FILE"):

@@ -93,7 +93,7 @@ def read(settings: type[S], environment: dict[str, str]) -> S:
         name = PREFIX + field.upper()
         path = environment.get(name + "_FILE")
         # A field that is itself a path (kafka_ssl_cafile) has no second, `_FILE`, spelling.
-        if path is not None and name not in environment:
+        if path is not None and not environment.get(name):
             try:
                 values[field] = Path(path).read_text().strip()
             except OSError as error:

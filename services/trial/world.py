@@ -1,0 +1,138 @@
+"""One complete installation on loopback: ports, secrets and the environment of each process."""
+
+import base64
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import asyncpg
+
+from services.runtime import apikeys
+from services.runtime.migrate import SERVICES, migrate_all, role_url
+
+TENANT = "demo"
+SANDBOX_ACCOUNT = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
+SANDBOX_TOKEN = "sandbox-auth-token"
+SMS_FROM = "+12025550100"  # 555-01xx: kept for fiction
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct TCP ports that nobody listened on a moment ago."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _api_key() -> str:
+    return f"dw_{secrets.token_hex(6)}_{_secret()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Everything that the processes of one installation must agree on."""
+
+    folder: Path  # logs, the sandbox's history, throw-away credentials
+    admin_url: str  # the database's owner
+    stream: Literal["postgres", "kafka"] = "postgres"
+    kafka_bootstrap_servers: str = ""
+    tenant: str = TENANT
+    extra: Mapping[str, str] = field(default_factory=dict)  # more variables for every service
+    passwords: Mapping[str, str] = field(default_factory=lambda: {s: _secret() for s in SERVICES})
+    ports: Mapping[str, int] = field(
+        default_factory=lambda: dict(
+            zip(
+                [f"{name}.{door}" for name in (*SERVICES, "sandbox") for door in ("http", "admin")],
+                free_ports(8),
+                strict=True,
+            )
+        )
+    )
+    identity_key: str = field(default_factory=_secret)
+    pepper: str = field(default_factory=_secret)
+    address_key: str = field(
+        default_factory=lambda: "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
+    )
+    service_key: str = field(default_factory=_api_key)
+    tenant_key: str = field(default_factory=_api_key)
+
+    def url(self, name: str) -> str:
+        """Where a service's (or the sandbox's) HTTP door is."""
+        return f"http://127.0.0.1:{self.ports[f'{name}.http']}"
+
+    def admin_door(self, name: str) -> str:
+        """Where a service answers /readyz and /metrics."""
+        return f"http://127.0.0.1:{self.ports[f'{name}.admin']}"
+
+    @property
+    def history(self) -> Path:
+        """The sandbox's own record of what reached it."""
+        return self.folder / "sandbox-history.jsonl"
+
+    @property
+    def service_account(self) -> Path:
+        """Throw-away FCM credentials whose token endpoint is the sandbox."""
+        return self.folder / "fcm-service-account.json"
+
+    async def prepare(self) -> None:
+        """Migrate the database and make both keys known to every service."""
+        await migrate_all(self.admin_url, self.passwords)
+        owner = await asyncpg.connect(self.admin_url)
+        try:
+            for service in SERVICES:
+                async with owner.transaction():
+                    await owner.execute(f"SET LOCAL search_path = {service}")
+                    pepper = self.pepper.encode()
+                    scopes = ["ingest", "clearance", "admin"]
+                    await apikeys.store(owner, pepper, self.tenant_key, self.tenant, scopes, "demo")
+                    await apikeys.store(owner, pepper, self.service_key, "*", ["service"], "door")
+        finally:
+            await owner.close()
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The variables of one service, as an operator would set them."""
+        variables = {
+            "DATABASE_URL": role_url(self.admin_url, service, self.passwords[service]),
+            "STREAM": self.stream,
+            "HTTP_PORT": str(self.ports[f"{service}.http"]),
+            "ADMIN_PORT": str(self.ports[f"{service}.admin"]),
+            "IDENTITY_KEY": self.identity_key,
+            "API_KEY_PEPPER": self.pepper,
+            "POLICY_URL": self.url("policy"),
+            "SERVICE_KEY": self.service_key,
+            "SANDBOX": "1",
+        }
+        if self.stream == "kafka":
+            variables["KAFKA_BOOTSTRAP_SERVERS"] = self.kafka_bootstrap_servers
+        if service == "notifier":
+            variables |= self._providers()
+        return {f"DUNWELL_{name}": value for name, value in (variables | dict(self.extra)).items()}
+
+    def _providers(self) -> dict[str, str]:
+        sandbox = self.url("sandbox")
+        return {
+            "PUBLIC_URL": self.url("notifier"),
+            "TWILIO_ACCOUNT_SID": SANDBOX_ACCOUNT,
+            "TWILIO_AUTH_TOKEN": SANDBOX_TOKEN,
+            "TWILIO_FROM": SMS_FROM,
+            "TWILIO_API_URL": sandbox,
+            "SMTP_HOST": "127.0.0.1",
+            # The sandbox has no admin port: the second of its two ports is SMTP.
+            "SMTP_PORT": str(self.ports["sandbox.admin"]),
+            "SMTP_TLS": "none",
+            "MAIL_FROM": "reminders@lender.example.com",
+            "FCM_SERVICE_ACCOUNT_FILE": str(self.service_account),
+            "FCM_API_URL": sandbox,
+            "ADDRESS_KEYS": self.address_key,
+        }

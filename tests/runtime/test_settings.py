@@ -1,0 +1,65 @@
+"""Settings: read once, refused with a sentence that names the variable."""
+
+from pathlib import Path
+
+import pytest
+
+from services.runtime.settings import ServiceSettings, SettingsError, read
+
+GOOD = {
+    "DUNWELL_DATABASE_URL": "postgresql://scheduler:x@127.0.0.1/dunwell",
+    "DUNWELL_IDENTITY_KEY": "i" * 32,
+    "DUNWELL_API_KEY_PEPPER": "p" * 32,
+}
+
+
+def test_good_settings_are_read() -> None:
+    settings = read(ServiceSettings, GOOD | {"DUNWELL_HTTP_PORT": "8010"})
+    assert settings.http_port == 8010
+    assert settings.stream == "postgres"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("DUNWELL_DATABASE_URL", "mysql://x", "must begin with postgresql://"),
+        ("DUNWELL_DATABASE_URL", "", "is required"),
+        ("DUNWELL_STREAM", "rabbit", "'kafka' or 'postgres'"),
+        ("DUNWELL_HTTP_PORT", "80800", "less than or equal to 65535"),
+        ("DUNWELL_HTTP_PORT", "http", "valid integer"),
+        ("DUNWELL_IDENTITY_KEY", "short", "at least 32 bytes"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_what_to_do(
+    variable: str, value: str, sentence: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        read(ServiceSettings, GOOD | {variable: value})
+    assert f"{variable}: " in str(error.value)
+    assert sentence in str(error.value)
+
+
+def test_every_wrong_variable_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as error:
+        read(ServiceSettings, {"DUNWELL_STREAM": "x"})
+    assert len(str(error.value).splitlines()) == 4
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "pepper"
+    file.write_text("f" * 40 + "\n")
+    given = {k: v for k, v in GOOD.items() if k != "DUNWELL_API_KEY_PEPPER"}
+    settings = read(ServiceSettings, given | {"DUNWELL_API_KEY_PEPPER_FILE": str(file)})
+    assert settings.api_key_pepper.get_secret_value() == "f" * 40
+
+
+def test_a_missing_secret_file_is_named() -> None:
+    with pytest.raises(SettingsError, match="DUNWELL_IDENTITY_KEY_FILE: cannot read"):
+        read(
+            ServiceSettings,
+            GOOD | {"DUNWELL_IDENTITY_KEY_FILE": "/nowhere/at-all"} | {"DUNWELL_IDENTITY_KEY": ""},
+        )
+
+
+def test_a_secret_is_not_shown_when_settings_are_printed() -> None:
+    assert "i" * 32 not in repr(read(ServiceSettings, GOOD))

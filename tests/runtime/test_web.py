@@ -1,0 +1,127 @@
+"""Doors answer bad input with problem+json that names the field, and never quotes the value."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from aiohttp import ClientSession, web
+
+from services.events.base import Instant, MinorUnits
+from services.events.words import Product
+from services.runtime.admin import Health, serve, serving
+from services.runtime.web import Problem, application, json_response, read_json
+
+
+class Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    amount_minor: MinorUnits
+    at: Instant
+    product: Product = Product.OTHER
+
+
+async def echo(request: web.Request) -> web.Response:
+    return json_response(await read_json(request, Body), 201)
+
+
+async def fail(request: web.Request) -> web.Response:
+    raise RuntimeError("+12025550123 is somebody's number")
+
+
+async def refuse(request: web.Request) -> web.Response:
+    raise Problem(503, "policy_unreachable", "repeat it; nothing is lost")
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[str]:
+    app = application(
+        [web.post("/echo", echo), web.get("/fail", fail), web.get("/refuse", refuse)],
+        max_body_bytes=2_000,
+    )
+    async with serving(app, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+GOOD = '"amount_minor": 12, "at": "2026-05-12T12:00:00Z"'
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (f"{{{GOOD}}}", 201, None),
+        ('{"amount_minor": NaN, "at": "2026-05-12T12:00:00Z"}', 400, None),
+        ('{"amount_minor": -1, "at": "2026-05-12T12:00:00Z"}', 422, "$.amount_minor"),
+        ('{"amount_minor": 1.5, "at": "2026-05-12T12:00:00Z"}', 422, "$.amount_minor"),
+        ('{"amount_minor": 1, "at": "2026-05-12T12:00:00"}', 422, "$.at"),
+        (f'{{{GOOD}, "product": "+12025550123"}}', 422, "$.product"),
+        (f'{{{GOOD}, "surprise": 1}}', 422, "$"),
+        (f'{{{GOOD}, "product": "\\u0000"}}', 422, "$"),
+        ("{", 400, None),
+        ("\xff", 400, None),
+        ("{%s}" % ("x" * 3_000), 413, None),
+    ],
+)
+async def test_a_body_is_taken_strictly(
+    door: str, body: str, status: int, field: str | None
+) -> None:
+    async with (
+        ClientSession() as session,
+        session.post(f"{door}/echo", data=body.encode("latin-1")) as answer,
+    ):
+        text = await answer.text()
+        assert answer.status == status, text
+        assert "+12025550123" not in text
+        if status != 201:
+            assert answer.content_type == "application/problem+json"
+        if field:
+            assert field in [
+                error["field"] for error in (await answer.json(content_type=None))["errors"]
+            ]
+
+
+async def test_an_unforeseen_error_says_nothing_of_its_cause(
+    door: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with ClientSession() as session, session.get(f"{door}/fail") as answer:
+        assert answer.status == 500
+        assert "555" not in await answer.text()
+    assert "555" not in "".join(capsys.readouterr())
+
+
+async def test_a_door_that_must_wait_says_when_to_come_back(door: str) -> None:
+    async with ClientSession() as session, session.get(f"{door}/refuse") as answer:
+        assert answer.status == 503
+        assert answer.headers["Retry-After"]
+        assert (await answer.json(content_type=None))["code"] == "policy_unreachable"
+
+
+async def test_wrong_paths_and_methods_are_problems_too(door: str) -> None:
+    async with ClientSession() as session:
+        async with session.get(f"{door}/nowhere") as answer:
+            assert (answer.status, answer.content_type) == (404, "application/problem+json")
+        async with session.get(f"{door}/echo") as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+async def test_health_tells_liveness_from_readiness() -> None:
+    health = Health()
+    complaints: list[str] = []
+
+    async def database() -> str | None:
+        if complaints:
+            raise ConnectionError("postgresql://somebody:secret@host")
+        return None
+
+    health.live("consumer", lambda: complaints[0] if complaints else None)
+    health.ready("database", database)
+    async with serve(health, "127.0.0.1", 0) as port, ClientSession() as session:
+        base = f"http://127.0.0.1:{port}"
+        async with session.get(f"{base}/readyz") as answer:
+            assert answer.status == 200
+        complaints.append("no progress for 60 s")
+        async with session.get(f"{base}/livez") as answer:
+            assert answer.status == 503
+            assert "no progress" in await answer.text()
+        async with session.get(f"{base}/readyz") as answer:
+            assert answer.status == 503
+            assert "secret" not in await answer.text()
+        async with session.get(f"{base}/metrics") as answer:
+            assert "dunwell_consumed_total" in await answer.text()
