@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from services.sandbox.app import Running, sandbox
 from services.sandbox.settings import Settings
 

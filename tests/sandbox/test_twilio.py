@@ -10,12 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from services.sandbox.settings import ACCOUNT_SID, AUTH_TOKEN
-from tests.sandbox.conftest import ATTEMPT, REMINDER, Outside, Outsides
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
+
+from services.sandbox.settings import ACCOUNT_SID, AUTH_TOKEN
+from tests.sandbox.conftest import ATTEMPT, REMINDER, Outside, Outsides
 
 # The SDK's own transport still uses what aiohttp deprecated.
 pytestmark = [
