@@ -133,8 +133,8 @@ def _announce(running: Running) -> None:
         "twilio_account_sid": running.world.settings.twilio_account_sid,
     }
     line = msgspec.json.encode(ready)
-    print(line.decode(), flush=True)
     if (path := running.world.settings.ready_file) is not None:
         whole = path.with_name(path.name + ".new")
         whole.write_bytes(line + b"\n")
         whole.replace(path)
+    print(line.decode(), flush=True)
