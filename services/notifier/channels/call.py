@@ -1,0 +1,30 @@
+"""One provider call, timed: whatever isn't one of the three answers is Unknown."""
+
+import asyncio
+from time import perf_counter
+
+from services.notifier.channels import Accepted, Channel, Deadline, Message, NotSent, Outcome
+from services.notifier.channels import Rejected, Unknown
+from services.runtime.metrics import PROVIDER_SECONDS
+
+
+async def call(channel: Channel, message: Message, deadline: Deadline) -> Outcome:
+    """The outcome by `deadline.end_by`, never an exception but the task's own cancellation."""
+    if asyncio.get_running_loop().time() >= deadline.write_by:
+        return NotSent("too_late")
+    began = perf_counter()
+    try:
+        async with asyncio.timeout_at(deadline.end_by):
+            answer = await channel.send(message, deadline)
+    except TimeoutError:
+        return Unknown("timed_out")
+    except Exception as error:
+        # Its class only: a provider's words may quote an address.
+        return Unknown(f"raised_{type(error).__name__}")
+    finally:
+        PROVIDER_SECONDS.labels(channel.provider).observe(perf_counter() - began)
+    match answer:
+        case Accepted() | Rejected() | NotSent():
+            return answer
+        case _:
+            return Unknown("no_answer")

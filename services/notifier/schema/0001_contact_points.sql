@@ -1,0 +1,68 @@
+-- Who is reached where.  Addresses live in `addresses.sealed` and nowhere else in Dunwell.
+
+CREATE TABLE tenants (tenant text PRIMARY KEY);
+
+-- One row an address a tenant, shared by all who have it; IN_FLIGHT locks it and looks for a block.
+CREATE TABLE contact_points (
+    tenant           text NOT NULL,
+    contact_point_id text NOT NULL,
+    kind             text NOT NULL CHECK (kind IN ('mobile', 'landline', 'email', 'app')),
+    country          text,
+    zones            jsonb NOT NULL DEFAULT '[]',
+    blocked_at       timestamptz,  -- the person said stop here
+    unusable_at      timestamptz,  -- a provider said that it doesn't exist
+    unusable_code    text,
+    PRIMARY KEY (tenant, contact_point_id),
+    CHECK ((unusable_at IS NULL) = (unusable_code IS NULL))
+);
+
+-- The highest version of a borrower's whole list that came by HTTP; its row is the borrower's lock.
+CREATE TABLE address_books (
+    tenant      text NOT NULL,
+    borrower_id uuid NOT NULL,
+    version     bigint NOT NULL,
+    PRIMARY KEY (tenant, borrower_id)
+);
+
+CREATE TABLE addresses (
+    tenant           text NOT NULL,
+    borrower_id      uuid NOT NULL,
+    contact_point_id text NOT NULL,
+    position         integer NOT NULL,  -- the lender's order: the first is tried first
+    key_id           text NOT NULL,
+    sealed           bytea,  -- AES-256-GCM; gone when the address was removed
+    given_version    bigint NOT NULL,  -- the lender's
+    version          bigint NOT NULL,  -- ours: of contact_point.changed
+    removed_at       timestamptz,
+    PRIMARY KEY (tenant, borrower_id, contact_point_id),
+    FOREIGN KEY (tenant, contact_point_id) REFERENCES contact_points,
+    CHECK ((removed_at IS NULL) = (sealed IS NOT NULL))
+);
+CREATE INDEX addresses_by_point ON addresses (tenant, contact_point_id) WHERE removed_at IS NULL;
+
+-- What came in from a person, once; and the stops that policy has yet to hear of.
+CREATE TABLE replies (
+    tenant      text NOT NULL,
+    reply_id    uuid NOT NULL,
+    meaning     text NOT NULL CHECK (meaning IN ('stop', 'start', 'help', 'other')),
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, reply_id)
+);
+
+CREATE TABLE forwarded_stops (
+    tenant           text NOT NULL,
+    stop_id          uuid NOT NULL,
+    contact_point_id text NOT NULL,
+    borrower_id      uuid NOT NULL,
+    channel          text NOT NULL CHECK (channel IN ('sms', 'email', 'push')),
+    received_at      timestamptz NOT NULL,  -- business time
+    recorded_at      timestamptz,  -- policy's 2xx
+    ended_at         timestamptz,  -- business time: the person said start
+    lifted_at        timestamptz,  -- policy's 2xx to that
+    PRIMARY KEY (tenant, stop_id),
+    CHECK (lifted_at IS NULL OR ended_at IS NOT NULL)
+);
+CREATE INDEX forwarded_stops_waiting ON forwarded_stops (received_at)
+    WHERE recorded_at IS NULL OR (ended_at IS NOT NULL AND lifted_at IS NULL);
+CREATE INDEX forwarded_stops_by_point ON forwarded_stops (tenant, contact_point_id)
+    WHERE ended_at IS NULL;
