@@ -1,6 +1,8 @@
 """The stream port: publish a batch; subscribe, poll batches, seek, commit.  Two implementations."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from struct import unpack_from
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -40,6 +42,14 @@ class Polled(msgspec.Struct, frozen=True):
 OnAssigned = Callable[[frozenset[Partition]], Awaitable[None]]
 
 
+class OutOfRange(Exception):
+    """A position outside what the stream still has.  Never reset silently: somebody must look."""
+
+    def __init__(self, partitions: Iterable[Partition]) -> None:
+        self.partitions = frozenset(partitions)
+        super().__init__(", ".join(f"{p.topic}/{p.number}" for p in sorted(self.partitions)))
+
+
 class Producer(Protocol):
     """Publishes.  Order is kept per key; returns when all are acknowledged (acks=all)."""
 
@@ -53,17 +63,28 @@ class Consumer(Protocol):
     """One member of a group."""
 
     async def poll(self, max_records: int, timeout_seconds: float) -> list[Polled]:
-        """At most `max_records` over all partitions; the empty list after the timeout."""
+        """At most `max_records` over all partitions, which take turns; empty after the timeout.
 
-    def assignment(self) -> frozenset[Partition]: ...
+        Raises OutOfRange, or the stream's own error: call it again after a while.
+        """
 
-    def seek(self, partition: Partition, offset: int) -> None: ...
+    def assignment(self) -> frozenset[Partition]:
+        """What this member may work on now; empty while the group is being rearranged."""
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """The next poll begins there."""
+
+    def stop(self, partition: Partition) -> None:
+        """Poll nothing more from it until it is assigned or sought again."""
 
     async def bounds(self, partitions: Iterable[Partition]) -> Mapping[Partition, tuple[int, int]]:
         """First offset still there, and the one behind the last."""
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
-        """A hint for lag tools; the truth is in the service's own database."""
+        """A hint for lag tools; the truth is in the service's own database.  Raises nothing."""
+
+    def trouble(self) -> str | None:
+        """A sentence when messages wait, or a group, and nothing has moved for long."""
 
     async def close(self) -> None: ...
 
@@ -71,14 +92,42 @@ class Consumer(Protocol):
 class Stream(Protocol):
     """Where producers and consumers come from."""
 
-    async def ensure_topics(self) -> None:
-        """Creates what is missing of TOPICS and their dead letters; idempotent."""
+    async def ensure_topics(self, topics: Mapping[str, int] | None = None) -> None:
+        """Creates what is missing of TOPICS and their dead letters (or of name → partitions)."""
 
     async def producer(self) -> Producer: ...
 
     async def consumer(
         self, group: str, topics: Sequence[str], on_assigned: OnAssigned
     ) -> Consumer:
-        """`on_assigned` is awaited with the whole new assignment before its first poll."""
+        """`on_assigned` is awaited with the whole new assignment before its first poll.
+
+        It seeks; a partition it does not seek is not polled.
+        """
+
+    def scan(self, topics: Sequence[str]) -> AsyncIterator[Polled]:
+        """Everything that is there now, once, without a group: for people, not for services."""
 
     async def close(self) -> None: ...
+
+
+@lru_cache(maxsize=1 << 16)
+def partition_of(key: bytes, count: int) -> int:
+    """Kafka's own choice (murmur2 of the key), so that a key lands the same on both streams."""
+    return (_murmur2(key) & 0x7FFFFFFF) % count
+
+
+def _murmur2(data: bytes) -> int:
+    # org.apache.kafka.common.utils.Utils.murmur2; whole words first, then the rest.
+    multiplier, mask = 0x5BD1E995, 0xFFFFFFFF
+    length = len(data)
+    words = length & ~3
+    state = (0x9747B28C ^ length) & mask
+    for word in unpack_from(f"<{length >> 2}I", data):
+        mixed = word * multiplier & mask
+        mixed = (mixed ^ mixed >> 24) * multiplier & mask
+        state = state * multiplier & mask ^ mixed
+    if words < length:
+        state = (state ^ int.from_bytes(data[words:], "little")) * multiplier & mask
+    state = (state ^ state >> 13) * multiplier & mask
+    return state ^ state >> 15
