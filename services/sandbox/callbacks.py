@@ -51,6 +51,10 @@ class Callbacks:
         self.pending = 0
 
     def follow(self, message: Message, url: str | None, course: list[Step]) -> None:
+        if not url:  # nobody is told of the steps between: one timer will do
+            last = course[-1] if course[-1].status in TERMINAL else course[0]
+            total = sum(step.delay for step in course)
+            course = [Step(total, last.status, last.code)]
         self._wait(Journey(message, url, deque(course)))
 
     async def follow_now(self, message: Message, url: str | None, course: list[Step]) -> None:
@@ -115,7 +119,7 @@ class Callbacks:
     async def _take(self, message: Message, url: str | None, step: Step) -> None:
         if not step.forged and RANK[step.status] > RANK[message.status]:
             message.status, message.updated_at = step.status, now()
-            if step.status == "sent":
+            if step.status not in {"queued", "failed"} and message.sent_at is None:
                 message.sent_at = message.updated_at
             if step.code is not None:
                 message.code = step.code

@@ -1,11 +1,11 @@
 """`dunwell sandbox`: flags, their environment variables, and the help that teaches them."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import click
+import uvloop
 
 from services.sandbox.app import run
 from services.sandbox.behaviors import CONDUCT
@@ -116,7 +116,7 @@ def sandbox_command(ctx: click.Context, /, **flags: Any) -> None:
         raise click.UsageError("--clock database needs --database-url, where the clock is asked.")
     settings = _settings(flags)
     try:
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except (OSError, ValueError, asyncpg.PostgresError) as error:
         raise click.ClickException(f"the sandbox can't start: {error}") from error
 

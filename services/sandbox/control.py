@@ -74,7 +74,8 @@ def control_routes(world: World) -> list[web.RouteDef]:
     async def messages(request: web.Request) -> web.StreamResponse:
         since = _whole(request, "since", 0)
         limit = min(_whole(request, "limit", MESSAGES_AT_MOST), MESSAGES_AT_MOST)
-        found = world.messages.changed_since(since, limit)
+        before = _whole(request, "before", 0) or None
+        found = world.messages.changed_between(since, before, limit)
         return _json(
             {
                 "revision": world.messages.revision,

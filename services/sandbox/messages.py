@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 from services.sandbox.behaviors import Behavior, Channel
 
@@ -77,10 +77,12 @@ class Messages:
             if m.channel is Channel.SMS and m.provider_ref is not None
         )
 
-    def changed_since(self, revision: int, limit: int) -> list[Message]:
-        """Latest change first."""
-        newest = reversed(self._by_request.values())
-        return [m for m in islice(newest, limit) if m.revision > revision]
+    def changed_between(self, since: int, before: int | None, limit: int) -> list[Message]:
+        """Latest change first, revisions strictly between the two."""
+        found: Iterator[Message] = reversed(self._by_request.values())
+        if before is not None:
+            found = (message for message in found if message.revision < before)
+        return list(islice(takewhile(lambda m: m.revision > since, found), limit))
 
     def _forget(self) -> None:
         _, oldest = self._by_request.popitem(last=False)

@@ -92,7 +92,7 @@ class Door(SMTP):  # type: ignore[misc]  # aiosmtpd has no types here
         arrival = _arrival(self.envelope, header, self.choice)
         await arrive(self._world, arrival)
         await depart(self._world, arrival, None)
-        reset(self.transport)
+        await _vanish(self.transport)
 
 
 class Mailroom:
@@ -130,9 +130,14 @@ class Mailroom:
         if behavior in _GONE:
             if behavior in (Behavior.TIMEOUT, Behavior.ACCEPT_TIMEOUT):
                 await hold(self._world, server.transport)
-            reset(server.transport)
-            await asyncio.Event().wait()  # the lost connection cancels us
+            await _vanish(server.transport)
         return AFTER_DATA.get(behavior, f"250 2.0.0 OK queued as {arrival.provider_ref}")
+
+
+async def _vanish(transport: asyncio.BaseTransport | None) -> None:
+    """Resets the connection; what was still to be read of it is left unread."""
+    reset(transport)
+    await asyncio.Event().wait()  # the lost connection cancels us
 
 
 def _arrival(envelope: Envelope, content: bytes, choice: Choice) -> Arrival:

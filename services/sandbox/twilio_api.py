@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from hmac import compare_digest
 from itertools import islice
 from urllib.parse import parse_qsl
@@ -287,7 +288,12 @@ def _day(text: str | None) -> date | None:
 
 
 def _rfc2822(instant: datetime | None) -> str | None:
-    return format_datetime(instant.replace(microsecond=0)) if instant else None
+    return _formatted(instant.replace(microsecond=0)) if instant else None
+
+
+@lru_cache(maxsize=64)
+def _formatted(second: datetime) -> str:
+    return format_datetime(second)
 
 
 _GSM = frozenset(
@@ -295,12 +301,14 @@ _GSM = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_TWO = frozenset("^{}\\[~]|€\f")
+_GSM_ALL = _GSM | _GSM_TWO
 
 
 def _segments(text: str) -> int:
     """GSM-7 in 160 or 153 septets, else UCS-2 in 70 or 67 UTF-16 units."""
-    if all(c in _GSM or c in _GSM_TWO for c in text):
-        units, single, joined = len(text) + sum(c in _GSM_TWO for c in text), 160, 153
+    if _GSM_ALL.issuperset(text):
+        twice = 0 if _GSM.issuperset(text) else sum(c in _GSM_TWO for c in text)
+        units, single, joined = len(text) + twice, 160, 153
     else:
         units, single, joined = len(text.encode("utf-16-le", "surrogatepass")) // 2, 70, 67
     return 1 if units <= single else -(-units // joined)

@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 from aiohttp import web
@@ -110,13 +111,13 @@ async def hold(world: World, transport: asyncio.BaseTransport | None) -> None:
 
 def reset(transport: asyncio.BaseTransport | None) -> None:
     """Sends a TCP reset rather than a polite end."""
-    if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+    if transport is None or transport.is_closing():
         return
     if (peer := transport.get_extra_info("socket")) is not None:
         # A copy of the descriptor: the event loop's own socket object allows no options.
         with socket.socket(fileno=os.dup(peer.fileno())) as copy:
             copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
+    cast(asyncio.Transport, transport).abort()
 
 
 def _cut(request: web.Request) -> web.Response:
