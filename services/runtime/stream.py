@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from services.events.codec import Headers, Record
+from services.events.topics import DEAD_LETTER_SUFFIX, TOPICS
 
 
 class Partition(NamedTuple):
@@ -109,6 +110,12 @@ class Stream(Protocol):
         """Everything that is there now, once, without a group: for people, not for services."""
 
     async def close(self) -> None: ...
+
+
+def all_topics() -> dict[str, int]:
+    """Every topic and its dead letters → partitions."""
+    counts = {topic.name: topic.partitions for topic in TOPICS.values()}
+    return counts | {name + DEAD_LETTER_SUFFIX: many for name, many in counts.items()}
 
 
 @lru_cache(maxsize=1 << 16)

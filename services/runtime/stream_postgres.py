@@ -13,7 +13,6 @@ import asyncpg
 import msgspec
 
 from services.events.codec import Headers, Record
-from services.events.topics import DEAD_LETTER_SUFFIX, TOPICS
 from services.runtime import log, queries
 from services.runtime.database import Pool, transaction
 from services.runtime.stream import (
@@ -22,6 +21,7 @@ from services.runtime.stream import (
     Partition,
     Polled,
     Received,
+    all_topics,
     partition_of,
 )
 
@@ -358,12 +358,6 @@ class PostgresStream:
     def _wake(self) -> None:
         for consumer in self._consumers:
             consumer.appended.set()
-
-
-def all_topics() -> dict[str, int]:
-    """Every topic and its dead letters → partitions."""
-    counts = {topic.name: topic.partitions for topic in TOPICS.values()}
-    return counts | {name + DEAD_LETTER_SUFFIX: many for name, many in counts.items()}
 
 
 def fair_share(
