@@ -57,7 +57,8 @@ def test_a_pack_is_named_like_its_file_and_still_a_draft(path: Path) -> None:
 def test_every_rule_carries_title_citation_and_confidence_and_its_packs_prefix(path: Path) -> None:
     for rule in _read(path)["rules"]:
         assert rule["id"].startswith(f"{path.stem}-"), rule["id"]
-        assert rule["cite"] and all(rule["cite"]), rule["id"]
+        assert rule["cite"], rule["id"]
+        assert all(rule["cite"]), rule["id"]
         assert rule["confidence"] in ("high", "medium", "low"), rule["id"]
         assert rule["title"], rule["id"]
 

@@ -1,0 +1,96 @@
+"""A bar: what one rule has to say about this contact as the clock moves. The kinds of rule make
+them.
+
+A bar is made for one question and asked about several instants, from `now` on, never earlier ones.
+Rules that cannot block this contact at whatever hour make none, so an allow costs little.
+"""
+
+from typing import Protocol
+
+from services.policy.blocks.localtime import ALWAYS, NEVER
+
+
+class Bar(Protocol):
+    """`blocks(t)`: does the rule block at `t`? `changes(t)`: a later instant; until then the answer
+    stays what it is at `t`. Being early only costs time, being late would be wrong.
+    """
+
+    def blocks(self, t: int) -> bool: ...
+
+    def changes(self, t: int) -> int: ...
+
+    def code(self, t: int) -> str:
+        """The reason code of a rule that blocks at `t`."""
+        ...
+
+    def curable(self, t: int) -> bool:
+        """Does time alone cure what blocks at `t`?"""
+        ...
+
+    def says(self, t: int, until: int | None) -> str:
+        """One sentence for a person about what blocks at `t`; `until` is when this rule alone would
+        allow.
+        """
+        ...
+
+
+class Standing:
+    """Blocks whatever the clock says: a fact must change, or a person must decide."""
+
+    __slots__ = ("_code", "_sentence")
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self._code = code
+        self._sentence = sentence
+
+    def blocks(self, t: int) -> bool:
+        return True
+
+    def changes(self, t: int) -> int:
+        return NEVER
+
+    def code(self, t: int) -> str:
+        return self._code
+
+    def curable(self, t: int) -> bool:
+        return False
+
+    def says(self, t: int, until: int | None) -> str:
+        return self._sentence
+
+
+ZONE_UNKNOWN = Standing(
+    "zone_unknown",
+    "Nobody knows in which time zone the borrower is, and this rule has to know the local time.",
+)
+
+
+class Spans:
+    """Instants for which something holds: inside any of several half-open intervals. The timed part
+    of a condition.
+    """
+
+    __slots__ = ("_spans",)
+
+    def __init__(self, spans: list[tuple[int, int]]) -> None:
+        self._spans = spans
+
+    def holds(self, t: int) -> bool:
+        for start, end in self._spans:  # noqa: SIM110 (faster than any() over a generator)
+            if start <= t < end:
+                return True
+        return False
+
+    def changes(self, t: int) -> int:
+        return min((edge for span in self._spans for edge in span if edge > t), default=NEVER)
+
+
+class Timed(Protocol):
+    """Something that holds at some instants and not at others; `changes` as in Bar."""
+
+    def holds(self, t: int) -> bool: ...
+
+    def changes(self, t: int) -> int: ...
+
+
+HOLDS = Spans([(ALWAYS, NEVER)])

@@ -1,0 +1,180 @@
+"""May this person be contacted now?  Pure: the rules, the facts and the clock are arguments."""
+
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from services.policy import words
+from services.policy.blocks.bars import Bar
+from services.policy.blocks.localtime import DAY, MIDNIGHT, UnknownZone, Zone, instant, seconds
+from services.policy.facts import Facts, FactsError
+from services.policy.question import Question
+from services.policy.ruleset import CompiledRule, RuleSet
+
+HORIZON = 45 * DAY  # beyond it a contact is not deferred but suppressed (rules.md section 1)
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """One rule's own answer, as if it were the only rule. `until` is None unless it defers."""
+
+    rule: str | None  # None: no rule's, but that of all together
+    pack: str | None
+    kind: str | None
+    code: str
+    effect: words.Effect
+    until: datetime | None
+    cite: tuple[str, ...]
+    presumption: bool
+    says: str
+
+
+class Allow(Struct, frozen=True, kw_only=True):
+    """No rule blocks now."""
+
+    warnings: tuple[Reason, ...] = ()
+
+
+class Defer(Struct, frozen=True, kw_only=True):
+    """Time alone cures it: `until` is the earliest instant at which no rule blocks."""
+
+    until: datetime
+    reasons: tuple[Reason, ...]
+    warnings: tuple[Reason, ...] = ()
+
+
+class Suppress(Struct, frozen=True, kw_only=True):
+    """Time alone does not cure it within 45 days: a fact must change, or a person must decide."""
+
+    reasons: tuple[Reason, ...]
+    warnings: tuple[Reason, ...] = ()
+
+
+Decision = Allow | Defer | Suppress
+
+
+def decide(rules: RuleSet, facts: Facts, now: datetime) -> Decision:
+    """Suppress beats defer beats allow. Every rule is asked, also when another already blocks.
+
+    Raises FactsError if a zone does not exist; facts from `facts_from` have been checked.
+    """
+    question = _question(facts, now)
+    at = question.now
+    bars: list[Bar] = []
+    blocking: list[tuple[CompiledRule, Bar]] = []
+    warning: list[tuple[CompiledRule, Bar]] = []
+    for rule in rules.rules:
+        bar = rule.bar(question)
+        if bar is None:
+            continue
+        if not rule.blocks:
+            if bar.blocks(at):
+                warning.append((rule, bar))
+            continue
+        bars.append(bar)
+        if bar.blocks(at):
+            blocking.append((rule, bar))
+    warnings = _reasons(warning, at) if warning else ()
+    if not blocking:
+        return Allow(warnings=warnings)
+    reasons = _reasons(blocking, at)
+    if not all(bar.curable(at) for _, bar in blocking):
+        return Suppress(reasons=reasons, warnings=warnings)
+    # A rule without an own answer within the horizon leaves none to all of them together.
+    hopeless = any(reason.until is None for reason in reasons)
+    until = None if hopeless else _first_free(bars, at)
+    if until is None:
+        return Suppress(reasons=(_NO_COMMON_WINDOW, *reasons), warnings=warnings)
+    return Defer(until=instant(until), reasons=reasons, warnings=warnings)
+
+
+def allowed_until(rules: RuleSet, facts: Facts, now: datetime, limit: datetime) -> datetime:
+    """How long an allow of `now` lasts: the first later instant, at most `limit`, at which some
+    rule would block or a new day begins in a zone in which days are counted.
+    """
+    question = _question(facts, now)
+    end = seconds(limit)
+    for zone in (*question.zones, *rules.fixed_zones):
+        end = min(end, _next_day(zone, question.now, end))
+    for rule in rules.rules:
+        bar = rule.bar(question) if rule.blocks else None
+        t = question.now
+        while bar is not None and t < end:
+            if t > question.now and bar.blocks(t):
+                end = t
+            t = bar.changes(t)
+    return instant(max(end, question.now))
+
+
+def _question(facts: Facts, now: datetime) -> Question:
+    try:
+        return Question(facts, now)
+    except UnknownZone as error:
+        raise FactsError(f"borrower.zones: {error} is not an IANA time zone") from error
+
+
+def _next_day(zone: Zone, t: int, end: int) -> int:
+    """The first later instant, at most `end`, that shows another local date."""
+    today = zone.day(t)
+    while t < end and zone.day(t) == today:
+        t = zone.next_mark(t, MIDNIGHT)
+    return min(t, end)
+
+
+def _reasons(blocking: list[tuple[CompiledRule, Bar]], now: int) -> tuple[Reason, ...]:
+    """Suppressing rules first, then the latest own `until` first."""
+    found = [_reason(rule, bar, now) for rule, bar in blocking]
+    if len(found) > 1:
+        found.sort(key=lambda reason: (reason.pack or "", reason.rule or ""))
+        found.sort(key=lambda reason: reason.until or _FAR, reverse=True)
+    return tuple(found)
+
+
+def _reason(rule: CompiledRule, bar: Bar, now: int) -> Reason:
+    until = _first_free([bar], now) if bar.curable(now) else None
+    return Reason(
+        rule=rule.id,
+        pack=rule.pack,
+        kind=rule.kind,
+        code=rule.code or bar.code(now),
+        effect="suppress" if until is None else "defer",
+        until=None if until is None else instant(until),
+        cite=rule.cite,
+        presumption=rule.presumption,
+        says=bar.says(now, until),
+    )
+
+
+def _first_free(bars: list[Bar], now: int) -> int | None:
+    """The first instant from `now` on, within the horizon, at which none of the bars blocks.
+
+    A bar that blocks at `t` goes on doing so until it changes, so nothing is left out by going
+    there at once.
+    """
+    t, last = now, now + HORIZON
+    passed = 0  # how many bars in a row let `t` pass
+    while passed < len(bars):
+        for bar in bars:
+            if bar.blocks(t):
+                passed = 0
+                while bar.blocks(t):
+                    t = bar.changes(t)
+                    if t > last:
+                        return None
+            passed += 1
+            if passed == len(bars):
+                break
+    return t
+
+
+_FAR = datetime.max.replace(tzinfo=UTC)
+_NO_COMMON_WINDOW = Reason(
+    rule=None,
+    pack=None,
+    kind=None,
+    code="no_common_window",
+    effect="suppress",
+    until=None,
+    cite=(),
+    presumption=False,
+    says="There is no instant within 45 days at which every rule would allow the contact.",
+)

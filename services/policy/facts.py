@@ -1,0 +1,299 @@
+"""Facts v1: everything a rule may read about one contact (cases/README.md).
+
+The running service builds these structs from its rows: aware UTC datetimes, dates, frozensets for
+closed lists. `facts_from` reads them from plain values and refuses whatever is not declared. `None`
+means unknown, unless a field says otherwise.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated
+
+from msgspec import Struct, field
+
+from services.policy import words
+from services.policy.blocks.localtime import UnknownZone, zone
+from services.policy.strict import (
+    Check,
+    Invalid,
+    Path,
+    ReadBy,
+    known_keys,
+    read,
+    read_any_text,
+    read_instant,
+)
+
+
+class FactsError(ValueError):
+    """The facts are not fit to be judged: no decision is made, nothing is sent."""
+
+
+def zone_problem(name: str) -> str | None:
+    try:
+        zone(name)
+    except UnknownZone:
+        return f"{name!r} is not an IANA time zone; write one such as 'America/New_York'"
+    return None
+
+
+def clock_problem(reading: str) -> str | None:
+    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", reading):
+        return None
+    return f"{reading!r} is not a clock time; write '08:00', from '00:00' to '24:00'"
+
+
+def days_problem(days: str) -> str | None:
+    first, _, last = days.partition("-")
+    weekdays = words.WEEKDAYS
+    if days == "daily" or (first in weekdays and (last in weekdays or "-" not in days)):
+        return None
+    return f"{days!r} names no days; write 'daily', a weekday as 'mon', or a range as 'mon-fri'"
+
+
+def _one_or_more(items: tuple[str, ...]) -> str | None:
+    return None if items else "is empty; name at least one, or leave the key out"
+
+
+def _not_negative(number: int) -> str | None:
+    return None if number >= 0 else f"is {number}, must be 0 or more"
+
+
+ZoneName = Annotated[str, Check(zone_problem)]
+Clock = Annotated[str, Check(clock_problem)]
+Days = Annotated[str, Check(days_problem)]
+Names = Annotated[tuple[str, ...], Check(_one_or_more)]
+Count = Annotated[int, Check(_not_negative)]
+
+
+class Actor(Struct, frozen=True, kw_only=True):
+    """Who makes this contact."""
+
+    role: words.Role
+    id: str = "us"
+
+
+class CandidateZone(Struct, frozen=True, kw_only=True):
+    """Where the borrower may be, and how we know."""
+
+    zone: ZoneName
+    basis: words.Basis
+
+
+class Borrower(Struct, frozen=True, kw_only=True):
+    zones: tuple[CandidateZone, ...]  # empty: nobody knows
+    household: Names = ("debtor",)  # persons who count together under the key `household`
+    unreachable: bool = False  # by every means on record
+
+
+class Debt(Struct, frozen=True, kw_only=True):
+    """The debt this contact is about."""
+
+    id: str
+    product: words.Product
+    account: str | None = None  # None: the debt's own id
+    creditor: str | None = None
+    stage: words.Stage | None = None
+    days_past_due: Count | None = None  # 0 is current
+    balance: float | None = None  # what is due now
+    time_barred: bool = False
+    missed_meetings: Count = 0  # in succession
+
+
+class ContactPoint(Struct, frozen=True, kw_only=True):
+    """The number or address."""
+
+    id: str | None = None
+    kind: words.PointKind | None = None
+    place: words.Place = "personal"
+    provided_by: words.Provider = "unknown"
+    shared: bool = False  # others can read or hear it
+    checked_on: date | None = None  # last found not to be reassigned
+
+
+class Sender(Struct, frozen=True, kw_only=True):
+    caller_id: words.CallerId = "shown"
+    device: words.Device = "company"
+
+
+class Content(Struct, frozen=True, kw_only=True):
+    """What the rendered message contains."""
+
+    elements: tuple[words.Element, ...] = ()
+    labels: tuple[words.Label, ...] = ()
+    opt_out: words.OptOut | None = None  # None: it offers no way
+    states_debt: bool | None = None
+    amount: float | None = None
+    text: Annotated[str, ReadBy(read_any_text)] = ""
+
+
+class Contact(Struct, frozen=True, kw_only=True):
+    """What is about to leave."""
+
+    channel: words.Channel
+    purpose: words.Purpose
+    recipient: words.Recipient
+    person: str | None = None  # None: named as the recipient is
+    class_: words.Class = field(default="ordinary", name="class")
+    sequence: words.Sequence | None = None  # None: follows from the history
+    technology: words.Technology | None = None
+    event: str | None = None
+    prepared_at: datetime | None = None  # no rule reads it
+    contact_point: ContactPoint = ContactPoint()
+    sender: Sender = Sender()
+    content: Content | None = None  # None: not rendered yet, content rules are not asked
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """An earlier contact, ours or theirs."""
+
+    at: datetime  # sent, placed or received
+    channel: words.Channel
+    outcome: words.Outcome
+    id: str | None = None
+    recorded_at: datetime | None = None  # no rule reads it
+    direction: words.Direction = "outbound"
+    debts: Names | None = None  # None: about this debt
+    allocated_to: Names | None = None  # None: not allocated
+    account: str | None = None  # None: this debt's account if it is about this debt, else another
+    creditor: str | None = None  # None: this debt's creditor
+    collector: str | None = None  # None: this actor
+    person: str = "debtor"
+    contact_point: str | None = None
+    place: words.Place = "personal"
+    class_: words.Class = field(default="ordinary", name="class")
+    purpose: words.Purpose | None = None
+    technology: words.Technology | None = None
+    event: str | None = None
+    consented: bool = False  # placed with the person's direct prior consent
+    in_reply_to: str | None = None  # None: answers nothing
+    requests_contact: bool = False  # the person asked to be contacted (again)
+
+
+class Stop(Struct, frozen=True, kw_only=True):
+    """A reason not to contact. A scope that is None is not limited."""
+
+    kind: words.StopKind
+    received: datetime | None = None  # None: always
+    recorded: datetime | None = None  # no rule reads it
+    form: words.Form | None = None
+    from_: date | None = field(default=None, name="from")  # first day, where it has one
+    until: date | None = None  # last day, where it has one
+    basis_ended: date | None = None
+    ended: datetime | None = None  # lifted
+    debts: Names | None = None
+    channels: frozenset[words.ChannelOrGroup] | None = None
+    contact_points: Names | None = None
+    places: frozenset[words.Place] | None = None
+    purposes: frozenset[words.Purpose] | None = None
+    persons: Names | None = None
+
+
+class RecurringHours(Struct, frozen=True, kw_only=True):
+    """Hours that come again on the days named; they may cross midnight."""
+
+    from_: Clock = field(name="from")
+    to: Clock
+    days: Days = "daily"
+
+
+class Consent(Struct, frozen=True, kw_only=True):
+    """Leave given. A scope that is None is not limited."""
+
+    to: words.ConsentKind
+    received: datetime
+    given_to: words.GivenTo
+    form: words.Form | None = None
+    channels: frozenset[words.ChannelOrGroup] | None = None
+    contact_points: Names | None = None
+    debts: Names | None = None
+    until: date | None = None  # last day
+    revoked: datetime | None = None
+    hours: RecurringHours | None = None  # None: at any time
+
+
+class Preference(Struct, frozen=True, kw_only=True):
+    """A wish or agreement that narrows the time."""
+
+    kind: words.PreferenceKind
+    from_: Clock = field(name="from")
+    to: Clock
+    days: Days = "daily"
+    zone: ZoneName | None = None  # None: the zones the rule uses
+    received: datetime | None = None  # None: always
+    withdrawn: datetime | None = None  # None: never
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A formal notice sent."""
+
+    kind: words.NoticeKind
+    sent: datetime
+    returned: bool = False
+    period_ends: date | None = None  # last day of the period it opens
+
+
+class Duty(Struct, frozen=True, kw_only=True):
+    """A duty that has arisen."""
+
+    kind: words.DutyKind
+    since: datetime | date
+    done: datetime | None = None  # None: not done
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """Facts v1, without `now`, which is an argument of its own."""
+
+    actor: Actor
+    borrower: Borrower
+    debt: Debt
+    contact: Contact
+    history: tuple[Entry, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    preferences: tuple[Preference, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    duties: tuple[Duty, ...] = ()
+
+
+def facts_from(mapping: Mapping[str, object]) -> Facts:
+    """Facts v1 from plain values; raises FactsError naming the path and the fix.
+
+    `now` may be among them: it is checked and left out, for it is an argument of its own.
+    """
+    try:
+        return _facts({key: value for key, value in mapping.items() if key != "now"})
+    except Invalid as error:
+        raise FactsError(str(error)) from error
+
+
+def question_from(mapping: object) -> tuple[Facts, datetime]:
+    """Facts v1 with the `now` they are asked about, which is required; raises FactsError."""
+    try:
+        given = known_keys(mapping, ("now", *Facts.__struct_fields__), ())
+        if "now" not in given:
+            raise Invalid(("now",), "is required; add the instant at which the contact would leave")
+        now = read_instant(given["now"], ("now",))
+        return _facts({key: value for key, value in given.items() if key != "now"}), now
+    except Invalid as error:
+        raise FactsError(str(error)) from error
+
+
+def _facts(mapping: Mapping[str, object]) -> Facts:
+    facts = read(Facts, mapping)
+    for i, preference in enumerate(facts.preferences):
+        _check_interval(preference, ("preferences", i))
+    for i, consent in enumerate(facts.consents):
+        if consent.hours is not None:
+            _check_interval(consent.hours, ("consents", i, "hours"))
+    return facts
+
+
+def _check_interval(hours: Preference | RecurringHours, path: Path) -> None:
+    if hours.from_ == "24:00":
+        raise Invalid((*path, "from"), "'24:00' may only end a time; write '00:00'")
+    if hours.from_ == hours.to:
+        raise Invalid(
+            (*path, "to"), "is the same as `from`; for the whole day write 00:00 to 24:00"
+        )

@@ -1,0 +1,201 @@
+"""Contact only while the clock shows open hours, in every zone the borrower may be in; or as the
+borrower wishes.
+"""
+
+from typing import Annotated
+
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar
+from services.policy.blocks.durations import Calendars, named
+from services.policy.blocks.hours import Hours, WeeklyHours, recurring
+from services.policy.blocks.localtime import ALWAYS, NEVER, Zone, seconds, zone
+from services.policy.blocks.sentences import day_in_words, moment, reading
+from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
+from services.policy.facts import Preference
+from services.policy.question import Question
+from services.policy.rule import Bind, Rule
+from services.policy.strict import Invalid, Path, ReadBy
+
+
+def _read_hours(value: object, path: Path) -> Hours | None:
+    return None if value == "preferences" else Hours.read(value, path)
+
+
+class ContactWindow(Rule, frozen=True, kw_only=True):
+    """`hours` is None for the wishes on record (`preferences`)."""
+
+    hours: Annotated[Hours | None, ReadBy(_read_hours)]
+    calendar: str | None = None
+    zones: ZonePolicy = EVERY_CANDIDATE
+
+
+def contact_window(rule: ContactWindow, calendars: Calendars) -> Bind:
+    """Raises Invalid where hours of a day class have no calendar, UnknownCalendar."""
+    calendar = named(calendars, rule.calendar)
+    if rule.hours is None:
+        return _wishes
+    if rule.hours.classes and calendar is None:
+        raise Invalid(("calendar",), "is required, because `hours` names holidays or half days")
+    hours = WeeklyHours(rule.hours, calendar)
+    windows: dict[Zones, Bar] = {}  # the same few zones come again and again
+
+    def bind(question: Question, zones: Zones) -> Bar | None:
+        found = windows.get(zones)
+        if found is None:
+            if len(windows) > 10_000:
+                windows.clear()
+            found = windows[zones] = Window(hours, zones) if zones else ZONE_UNKNOWN
+        return found
+
+    return bind
+
+
+class Window:
+    """Closed at `t` if it is closed in any of the zones."""
+
+    __slots__ = ("_hours", "_zones")
+
+    def __init__(self, hours: WeeklyHours, zones: Zones) -> None:
+        self._hours = hours
+        self._zones = zones
+
+    def blocks(self, t: int) -> bool:
+        is_open = self._hours.is_open
+        for each in self._zones:  # noqa: SIM110 (faster than any() over a generator)
+            if not is_open(each, t):
+                return True
+        return False
+
+    def changes(self, t: int) -> int:
+        marks = self._hours.marks
+        closed = self._closed(t)
+        if closed:
+            return max(each.next_mark(t, marks) for each in closed)
+        return min(each.next_mark(t, marks) for each in self._zones)
+
+    def code(self, t: int) -> str:
+        return min((self._code(each, t) for each in self._closed(t)), key=_CODES.index)
+
+    def curable(self, t: int) -> bool:
+        return True
+
+    def says(self, t: int, until: int | None) -> str:
+        code = self.code(t)
+        here = next(each for each in self._closed(t) if self._code(each, t) == code)
+        day = here.day(t)
+        why = {
+            "holiday": f", and the hours of {day_in_words(day)} are those of its holidays",
+            "closed_day": f", and {day_in_words(day)} is a day without contact",
+        }.get(code, "")
+        return f"It is {_where(here, t, self._zones)}{why}. {_opening(here, t, until)}"
+
+    def _closed(self, t: int) -> list[Zone]:
+        return [each for each in self._zones if not self._hours.is_open(each, t)]
+
+    def _code(self, here: Zone, t: int) -> str:
+        day = here.day(t)
+        if self._hours.barred_by_class(day):
+            return "holiday"
+        return "outside_contact_window" if self._hours.of(day) else "closed_day"
+
+
+_CODES = ("holiday", "closed_day", "outside_contact_window")
+
+
+def _wishes(question: Question, zones: Zones) -> Bar | None:
+    """The window of the borrower's own wishes; none if none is on record."""
+    wishes = [
+        Wish(preference)
+        for preference in question.facts.preferences
+        if preference.withdrawn is None or seconds(preference.withdrawn) > question.now
+    ]
+    if not wishes:
+        return None
+    if not zones and any(wish.zone is None for wish in wishes):
+        return ZONE_UNKNOWN
+    # Without a zone of the rule every wish is read in its own, and this one is not looked at.
+    return Wishes(wishes, zones or (_ANY,))
+
+
+class Wish:
+    """One preference: lives from `begins`, before `ends`."""
+
+    __slots__ = ("begins", "ends", "forbids", "hours", "zone")
+
+    def __init__(self, preference: Preference) -> None:
+        self.forbids = preference.kind == "not_between"
+        self.hours = recurring(preference.days, preference.from_, preference.to)
+        self.zone = zone(preference.zone) if preference.zone else None
+        self.begins = ALWAYS if preference.received is None else seconds(preference.received)
+        self.ends = NEVER if preference.withdrawn is None else seconds(preference.withdrawn)
+
+    def bars(self, t: int, here: Zone) -> bool:
+        """Forbidden is forbidden in both passes of a repeated hour, allowed is allowed in the
+        first.
+        """
+        if self.forbids:
+            return self.hours.is_shown(self.zone or here, t)
+        return not self.hours.is_open(self.zone or here, t)
+
+
+class Wishes:
+    """Closed inside a live `not_between`; outside all live `only_between`, if there are any."""
+
+    __slots__ = ("_wishes", "_zones")
+
+    def __init__(self, wishes: list[Wish], zones: Zones) -> None:
+        self._wishes = wishes
+        self._zones = zones
+
+    def blocks(self, t: int) -> bool:
+        return any(self._barred(t, here) for here in self._zones)
+
+    def changes(self, t: int) -> int:
+        later = [edge for w in self._wishes for edge in (w.begins, w.ends) if edge > t]
+        for wish in self._wishes:
+            zones = (wish.zone,) if wish.zone else self._zones
+            later.extend(each.next_mark(t, wish.hours.marks) for each in zones)
+        return min(later)
+
+    def code(self, t: int) -> str:
+        return "inconvenient_time_designated"
+
+    def curable(self, t: int) -> bool:
+        return True
+
+    def says(self, t: int, until: int | None) -> str:
+        here = next(each for each in self._zones if self._barred(t, each))
+        live = [wish for wish in self._wishes if wish.begins <= t < wish.ends]
+        wish = next(wish for wish in live if wish.bars(t, here))
+        there = wish.zone or here
+        return (
+            f"It is {_where(there, t, self._zones)}, a time the borrower asked not to be "
+            f"contacted. {_opening(there, t, until)}"
+        )
+
+    def _barred(self, t: int, here: Zone) -> bool:
+        offered = found = False
+        for wish in self._wishes:
+            if not wish.begins <= t < wish.ends:
+                continue
+            barred = wish.bars(t, here)
+            if wish.forbids and barred:
+                return True
+            if not wish.forbids:
+                offered = True
+                found = found or not barred
+        return offered and not found
+
+
+_ANY = zone("UTC")
+
+
+def _where(here: Zone, t: int, zones: Zones) -> str:
+    if len(zones) > 1:
+        return f"{reading(here, t)} where the borrower may be ({here.name})"
+    return f"{reading(here, t)} for the borrower ({here.name})"
+
+
+def _opening(here: Zone, t: int, until: int | None) -> str:
+    if until is None:
+        return "No open hour follows within 45 days."
+    return f"Contact may start {moment(here, until, t)}."

@@ -1,0 +1,253 @@
+"""Packs compiled once into the rules that are asked: immutable, hashed, every rule a closure."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from services.policy.blocks.bars import Bar, Spans, Timed
+from services.policy.blocks.calendars import Calendar
+from services.policy.blocks.conditions import Lift, lift
+from services.policy.blocks.durations import UnknownCalendar
+from services.policy.blocks.localtime import ALWAYS, DAY, NEVER, Zone, day_number
+from services.policy.blocks.scope import tests_of
+from services.policy.blocks.stops import covering, life, needs_zone
+from services.policy.blocks.zones import EVERY_CANDIDATE, Zones, chosen
+from services.policy.pack import Pack, PackError, Problem
+from services.policy.question import Question
+from services.policy.rule import Effective, Rule
+from services.policy.rules import RULES
+from services.policy.strict import Invalid
+
+Days = tuple[int, int]  # first and last local date
+
+
+class CompiledRule:
+    """One rule of one pack, ready to be asked."""
+
+    __slots__ = (
+        "_bind",
+        "_effective",
+        "_lifts",
+        "_plain",
+        "_stops",
+        "_tests",
+        "_zones",
+        "blocks",
+        "cite",
+        "code",
+        "id",
+        "kind",
+        "pack",
+        "presumption",
+        "zone_policy",
+    )
+
+    def __init__(
+        self, rule: Rule, pack: Pack, calendars: Mapping[str, Calendar], *, shadow: bool
+    ) -> None:
+        kind = RULES[rule.kind]
+        self.id, self.kind, self.pack = rule.id, rule.kind, pack.id
+        self.cite, self.code, self.presumption = rule.cite, rule.code, rule.presumption
+        self.blocks = rule.severity == "block" and not shadow
+        self.zone_policy = getattr(rule, "zones", EVERY_CANDIDATE)
+        self._zones = chosen(self.zone_policy)
+        self._tests = tests_of(rule.applies, unknown=True)
+        self._stops = rule.applies.stop
+        self._effective = _common(rule.effective, pack.effective)
+        self._lifts: list[Lift] = [] if kind.judges_unless else [lift(c) for c in rule.unless]
+        self._plain = not (self._stops or self._effective or self._lifts)
+        self._bind = kind.compile(rule, calendars)
+
+    def bar(self, question: Question) -> Bar | None:
+        """What the rule has to say about this contact, at `now` and later; None if it can block it
+        at no hour.
+        """
+        for test in self._tests:
+            if not test(question):
+                return None
+        zones = self._zones(question)
+        bar = self._bind(question, zones)
+        if bar is None or self._plain:
+            return bar
+        asked: list[Timed] = []
+        if self._effective is not None:
+            asked.append(_in_force(self._effective, zones))
+        if self._stops is not None:
+            asked.append(_stopped(self._stops, question, zones))
+        return Guarded(bar, asked, self._lifts, question, zones)
+
+
+class Guarded:
+    """A bar that counts only while the rule is in force and applies, and nothing lifts it."""
+
+    __slots__ = (
+        "_asked",
+        "_bar",
+        "_lifting",
+        "_lifts",
+        "_question",
+        "_zones",
+        "code",
+        "curable",
+        "says",
+    )
+
+    def __init__(
+        self, bar: Bar, asked: list[Timed], lifts: list[Lift], question: Question, zones: Zones
+    ) -> None:
+        self._bar = bar
+        self._asked = asked
+        self._lifts = lifts
+        self._lifting: list[Timed] | None = None
+        self._question = question
+        self._zones = zones
+        self.code, self.curable, self.says = bar.code, bar.curable, bar.says
+
+    def blocks(self, t: int) -> bool:
+        return (
+            self._bar.blocks(t)
+            and all(timed.holds(t) for timed in self._asked)
+            and not any(timed.holds(t) for timed in self._bound())
+        )
+
+    def changes(self, t: int) -> int:
+        timed = (*self._asked, *self._bound())
+        return min([self._bar.changes(t), *(each.changes(t) for each in timed)])
+
+    def _bound(self) -> list[Timed]:
+        """The conditions for this question; looked into only when the bar objects."""
+        if self._lifting is None:
+            bound = (one(self._question, self._zones, ()) for one in self._lifts)
+            self._lifting = [timed for timed in bound if timed is not None]
+        return self._lifting
+
+
+class RuleSet:
+    """All rules of all packs. Equal content has the same `version`, whatever the order of packs and
+    rules.
+    """
+
+    __slots__ = ("fixed_zones", "packs", "rules", "version")
+
+    def __init__(
+        self, packs: tuple[Pack, ...], rules: tuple[CompiledRule, ...], version: str
+    ) -> None:
+        self.packs = packs
+        self.rules = rules
+        self.version = version
+        self.fixed_zones: tuple[Zone, ...] = tuple(
+            {
+                fixed
+                for rule in rules
+                if rule.zone_policy not in ("every_candidate", "best_evidence")
+                for fixed in chosen(rule.zone_policy)(None)  # type: ignore[arg-type]
+            }
+        )
+
+
+def compile_rules(packs: Iterable[Pack], shadow: Iterable[Pack] = ()) -> RuleSet:
+    """The set of rules of these packs; those in `shadow` only report. Raises PackError: the whole
+    set is refused.
+    """
+    active, watching = tuple(packs), tuple(shadow)
+    every = (*active, *watching)
+    if not every:
+        raise PackError(Problem("(no file)", 1, "", "", "no pack at all; name at least one"))
+    problems = _twice(every)
+    compiled: list[CompiledRule] = []
+    for pack in every:
+        calendars = _visible(pack, every)
+        for i, rule in enumerate(pack.rules):
+            try:
+                compiled.append(CompiledRule(rule, pack, calendars, shadow=pack in watching))
+            except UnknownCalendar as unknown:
+                known = ", ".join(sorted(calendars)) or "none is defined"
+                text = f"unknown calendar {str(unknown)!r}; known here: {known}"
+                wrong = Invalid(("rules", i, "calendar"), text)
+                problems.append(pack.origin.problem(wrong, rule.id))
+    if problems:
+        raise PackError(*problems)
+    compiled.sort(key=lambda rule: (rule.pack, rule.id))
+    return RuleSet(every, tuple(compiled), _version(active, watching))
+
+
+def _twice(packs: tuple[Pack, ...]) -> list[Problem]:
+    found: list[Problem] = []
+    seen: dict[str, str] = {}
+    names: set[str] = set()
+    for pack in packs:
+        if pack.id in names:
+            wrong = Invalid(("pack",), f"{pack.id!r} is loaded twice; name each pack once")
+            found.append(pack.origin.problem(wrong))
+        names.add(pack.id)
+        for i, rule in enumerate(pack.rules):
+            if rule.id in seen:
+                text = f"{rule.id!r} is used twice, also in pack {seen[rule.id]}; rename one"
+                found.append(pack.origin.problem(Invalid(("rules", i, "id"), text), rule.id))
+            seen[rule.id] = pack.id
+    return found
+
+
+def _visible(pack: Pack, packs: tuple[Pack, ...]) -> dict[str, Calendar]:
+    """The calendars a pack's rules may name: those of all packs, its own first. A name that two
+    other packs give different dates belongs to neither.
+    """
+    shared: dict[str, Calendar] = {}
+    disputed: set[str] = set()
+    for other in packs:
+        for name, calendar in other.calendars.items():
+            if shared.setdefault(name, calendar) != calendar:
+                disputed.add(name)
+    return {k: v for k, v in shared.items() if k not in disputed} | dict(pack.calendars)
+
+
+def _version(active: tuple[Pack, ...], watching: tuple[Pack, ...]) -> str:
+    content = [
+        [
+            {**pack.content, "rules": sorted(pack.content["rules"], key=lambda rule: rule["id"])}  # type: ignore[call-overload]
+            for pack in sorted(group, key=lambda pack: pack.id)
+        ]
+        for group in (active, watching)
+    ]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _common(own: Effective | None, pack: Effective | None) -> Days | None:
+    """The local dates inside both; None if neither limits them."""
+    if own is None and pack is None:
+        return None
+    limits = [each for each in (own, pack) if each is not None]
+    first = max([day_number(e.from_) for e in limits if e.from_ is not None], default=ALWAYS)
+    last = min([day_number(e.to) for e in limits if e.to is not None], default=NEVER)
+    return first, last
+
+
+def _in_force(days: Days, zones: Zones) -> Spans:
+    """While the local date is inside, in any zone; without a zone the date in UTC."""
+    first, last = days
+    if first > last:
+        return Spans([])
+    starts = [zone.starts for zone in zones] or [lambda day: day * DAY]
+    return Spans(
+        [
+            (
+                start(first) if first != ALWAYS else ALWAYS,
+                start(last + 1) if last != NEVER else NEVER,
+            )
+            for start in starts
+        ]
+    )
+
+
+def _stopped(kinds: frozenset[str], question: Question, zones: Zones) -> Spans:
+    """While a stop of these kinds that covers the contact is live, in any zone; if that can't be
+    told, always.
+    """
+    spans: list[tuple[int, int]] = []
+    for stop in covering(question, kinds):
+        if not zones and needs_zone(stop):
+            return Spans([(ALWAYS, NEVER)])
+        lives = [life(stop, zone) for zone in zones or (None,)]
+        spans.extend((each.begins, each.ends) for each in lives)
+    return Spans(spans)
