@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from services.sandbox.arrival import World
 from services.sandbox.behaviors import Behavior, Channel
+from services.sandbox.history import now
 from services.sandbox.wire import Reply, fault_reply, hold, json_reply, reset
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -74,7 +75,9 @@ def token_routes(world: World, key: rsa.RSAPublicKey | None) -> list[web.RouteDe
         form = dict(parse_qsl((await request.read()).decode(errors="replace")))
         choice = world.lies.choose(Channel.TOKEN, None)
         reply = fault_reply(choice.behavior, _grant(form, key, world), FAULTS, request.path)
-        world.history.write("token", t=time.time(), lie=choice.lie, status=reply and reply.status)
+        world.history.write(
+            "token", t=now(), lie=choice.lie, status=None if reply is None else reply.status
+        )
         if reply is None:
             if choice.behavior is Behavior.TIMEOUT:
                 await hold(world, request.transport)

@@ -150,10 +150,10 @@ def _arrival(envelope: Envelope, content: bytes, choice: Choice) -> Arrival:
         channel=Channel.EMAIL,
         provider="smtp",
         path="DATA" if content else "RCPT",
-        to=",".join(envelope.rcpt_tos),
-        sender=str(envelope.mail_from or ""),
-        subject=str(mail["Subject"]) if "Subject" in mail else None,
-        text=_text(mail),
+        to=_readable(",".join(envelope.rcpt_tos)),
+        sender=_readable(envelope.mail_from or ""),
+        subject=_readable(mail["Subject"]) if "Subject" in mail else None,
+        text=_readable(_text(mail)),
         attempt_id=attempt_id,
         reminder_id=reminder_id,
         choice=choice,
@@ -190,6 +190,11 @@ def _text(mail: EmailMessage) -> str:
         return str(part.get_content()) if part is not None else ""
     except (LookupError, KeyError, ValueError):
         return str(mail.get_payload())
+
+
+def _readable(text: object) -> str:
+    """Bytes that are no UTF-8 come as surrogates, which JSON can't hold."""
+    return str(text).encode(errors="replace").decode()
 
 
 @asynccontextmanager

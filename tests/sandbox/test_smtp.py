@@ -138,3 +138,16 @@ async def test_one_connection_carries_many_mails_and_any_login_is_good(
             for _ in range(20):
                 await client.send_message(mail())
         assert len(world.events("request")) == 20
+
+
+async def test_a_mail_in_no_known_encoding_is_recorded_all_the_same(outside: Outsides) -> None:
+    raw = b"Subject: F\xe4llig\r\nMessage-ID: <%s@x.example>\r\n\r\nam 1. M\xe4rz\r\n" % (
+        ATTEMPT.encode()
+    )
+    async with outside() as world:
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=world.running.smtp_port)
+        async with client:
+            await client.sendmail("a@example.com", ["borrower@example.com"], raw)
+        request = world.request()
+        assert (request["accepted"], request["attempt_id"]) == (True, ATTEMPT)
+        assert "rz" in request["text"]

@@ -8,7 +8,7 @@ const FAILED = new Set(["undelivered", "failed"]);
 
 const messages = new Map(); // id -> message
 let revision = 0;
-let chosen = ""; // "channel address", or "" for everybody
+let chosen = decodeURIComponent(location.hash.slice(1)); // "sms:+1…", or "" for everybody
 let channel = "";
 let canReply = false;
 
@@ -42,9 +42,10 @@ function avatar(made, name, seed) {
 // The business clock where there is one: it is the time that the borrower would see.
 const instant = (message) => new Date(message.business_at || message.at);
 const person = (message) => (message.direction === "in" ? message.from : message.to);
-const key = (message) => message.channel + " " + person(message);
+const key = (message) => message.channel + ":" + person(message);
 const day = (date) => date.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const hour = (date) => date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+const parts = (who) => [who.slice(0, who.indexOf(":")), who.slice(who.indexOf(":") + 1)];
 const newestFirst = (a, b) => instant(b) - instant(a) || b.id - a.id;
 
 function standing(message) {
@@ -113,32 +114,39 @@ function contact(who, name, title, last, time, number) {
   button.setAttribute("aria-current", String(who === chosen));
   button.append(avatar(element("span"), name, title), element("b", "", title), element("time", "", time),
     element("span", "last", last), element("span", "number", number));
-  button.addEventListener("click", () => { chosen = who; draw(); $("conversation").scrollTop = 0; });
+  button.addEventListener("click", () => choose(who));
   row.append(button);
   return row;
+}
+
+function choose(who) {
+  chosen = who;
+  history.replaceState(null, "", "#" + encodeURIComponent(who));
+  draw();
+  $("conversation").scrollTop = 0;
 }
 
 function drawPhone(shown) {
   const everybody = chosen === "";
   const mine = (everybody ? shown : [...messages.values()].filter((m) => key(m) === chosen)).sort(newestFirst);
-  const [kind, ...rest] = chosen.split(" ");
-  $("who").textContent = everybody ? "Everybody" : rest.join(" ");
+  const [kind, address] = parts(chosen);
+  $("who").textContent = everybody ? "Everybody" : address;
   avatar($("avatar"), everybody ? "all" : kind, $("who").textContent);
   $("what").textContent = `${mine.length} ${mine.length === 1 ? "message" : "messages"}`;
   const now = mine.length ? instant(mine[0]) : new Date();
   $("clock").textContent = hour(now);
   $("day").textContent = day(now).replace(/ \d{4}$/, "");
   $("reply").hidden = !(canReply && kind === "sms");
-  const parts = [];
+  const drawings = [];
   let last = "";
   for (const message of mine.slice(0, SHOWN_AT_MOST)) {
     const today = day(instant(message));
-    if (today !== last) parts.push(element("div", "date", today));
+    if (today !== last) drawings.push(element("div", "date", today));
     last = today;
-    parts.push(drawn(message, everybody));
+    drawings.push(drawn(message, everybody));
   }
-  if (!parts.length) parts.push(element("p", "nothing", "Nothing has arrived yet. What is sent will be here a second later."));
-  $("conversation").replaceChildren(...parts);
+  if (!drawings.length) drawings.push(element("p", "nothing", "Nothing has arrived yet. What is sent will be here a second later."));
+  $("conversation").replaceChildren(...drawings);
 }
 
 function draw() {
@@ -193,7 +201,7 @@ async function watch() {
 async function say(event) {
   event.preventDefault();
   const body = $("say").value;
-  const borrower = chosen.split(" ").slice(1).join(" ");
+  const borrower = parts(chosen)[1];
   const heard = [...messages.values()].filter((m) => key(m) === chosen && m.direction === "out").sort(newestFirst)[0];
   if (!body.trim() || !heard) return;
   $("say").value = "";
@@ -207,9 +215,8 @@ async function say(event) {
 for (const button of document.querySelectorAll("[data-channel]")) {
   button.addEventListener("click", () => {
     channel = button.dataset.channel;
-    chosen = "";
     for (const other of document.querySelectorAll("[data-channel]")) other.setAttribute("aria-pressed", String(other === button));
-    draw();
+    choose("");
   });
 }
 $("search").addEventListener("input", draw);
