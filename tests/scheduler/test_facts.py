@@ -1,0 +1,258 @@
+"""What recorded facts make of debts and reminders, on a real database."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+from services.events.loans import BorrowerChanged, CandidateZone, DebtChanged
+from services.events.reminders import ReminderCancelled, ReminderDue
+from services.events.words import Basis
+from services.runtime.database import Pool
+from services.scheduler.conflicts import Fact
+from services.scheduler.intake import Context, Status
+from tests.database import Database
+from tests.scheduler.builders import (
+    DUE_DATE,
+    NOW,
+    borrower,
+    closed,
+    days,
+    emit,
+    installment,
+    loan,
+    payment,
+    published,
+    record,
+    reminders,
+    reversal,
+    stand_at,
+)
+
+WHOLE_BOOK: tuple[Fact, ...] = (borrower(), loan(), installment())
+TEN_IN_NEW_YORK = 14  # o'clock UTC, in June
+
+
+async def test_a_loan_with_its_borrower_and_installment_gets_the_whole_ladder(
+    context: Context, db: Pool
+) -> None:
+    outcomes = await record(context, db, *WHOLE_BOOK)
+    assert [o.status for o in outcomes] == [Status.RECORDED] * 3
+    planned = await reminders(db)
+    assert [row["step"] for row in planned] == [
+        "T-7", "T-3", "T-1", "T+0", "T+1", "T+3", "T+7", "T+14", "T+21", "T+30",
+    ]  # fmt: skip
+    assert {row["due_at"].hour for row in planned} == {TEN_IN_NEW_YORK}
+    assert {row["status"] for row in planned} == {"planned"}
+    told = await published(db)
+    assert [type(event) for event in told] == [BorrowerChanged, DebtChanged]
+    assert (told[1].version, told[1].outstanding_minor) == (1, 10_000)
+
+
+async def test_the_order_in_which_facts_come_changes_nothing(context: Context, db: Pool) -> None:
+    for number, order in enumerate(itertools.permutations(range(5))):
+        tenant = f"lender-{number}"  # each order in a world of its own
+        facts: tuple[Fact, ...] = (
+            borrower(tenant=tenant),
+            loan(tenant=tenant),
+            installment(tenant=tenant),
+            payment(tenant=tenant, amount_minor=4_000),
+            installment(tenant=tenant, version=2, due_date=DUE_DATE + days(2)),
+        )
+        for i in order:
+            [outcome] = await record(context, db, facts[i])
+            assert outcome.status != Status.REJECTED
+    ends = await db.fetch("SELECT DISTINCT outstanding_minor, due_date FROM installments")
+    assert [tuple(row) for row in ends] == [(6_000, DUE_DATE + days(2))]
+    still = await db.fetch(
+        "SELECT tenant, count(*), max(due_date) AS day FROM reminders WHERE status = 'planned'"
+        " GROUP BY tenant"
+    )
+    assert len(still) == 120
+    assert {(row["count"], row["day"]) for row in still} == {(10, DUE_DATE + days(2))}
+    last = {debt.tenant: debt for debt in await published(db, DebtChanged)}
+    assert {debt.outstanding_minor for debt in last.values()} == {6_000}
+
+
+async def test_a_fact_told_twice_changes_nothing_and_says_nothing(
+    context: Context, db: Pool
+) -> None:
+    facts = (*WHOLE_BOOK, payment(amount_minor=1))
+    await record(context, db, *facts)
+    before = [dict(row) for row in await reminders(db)]
+    await published(db)
+    outcomes = await record(context, db, *facts, now=NOW + timedelta(hours=1))
+    assert {o.status for o in outcomes} == {Status.UNCHANGED}
+    assert [dict(row) for row in await reminders(db)] == before
+    assert await published(db) == []
+
+
+async def test_an_older_version_changes_nothing(context: Context, db: Pool) -> None:
+    await record(context, db, borrower(version=3), loan(version=3), installment(version=3))
+    await published(db)
+    stale = (
+        borrower(version=2, country="IN"),
+        loan(version=2, cadence="gentle"),
+        installment(version=2, amount_minor=5),
+    )
+    outcomes = await record(context, db, *stale)
+    assert {o.status for o in outcomes} == {Status.UNCHANGED}
+    assert await published(db) == []
+
+
+async def test_a_payment_in_part_tells_the_debt_and_cancels_nothing(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK)
+    await published(db)
+    await record(context, db, payment(amount_minor=2_500))
+    [debt] = await published(db)
+    assert (debt.outstanding_minor, debt.version) == (7_500, 2)
+    assert len(await reminders(db, status="planned")) == 10
+
+
+async def test_paying_it_all_cancels_what_is_open_and_tells_only_of_what_was_emitted(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, *WHOLE_BOOK)
+    await stand_at(database, datetime(2026, 6, 8, 15, tzinfo=UTC))
+    assert await emit(db) == 1
+    await published(db)
+    await record(context, db, payment())
+    told = await published(db)
+    assert [type(event) for event in told] == [DebtChanged, ReminderCancelled]
+    assert told[0].outstanding_minor == 0
+    assert (told[1].reason, told[1].version) == ("paid", 1)
+    assert {row["reason"] for row in await reminders(db, status="cancelled")} == {"paid"}
+    assert len(await reminders(db, status="cancelled")) == 10
+
+
+async def test_a_bounced_payment_arms_only_the_steps_still_ahead_in_a_new_cycle(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, *WHOLE_BOOK)
+    on_the_day = datetime(2026, 6, 15, 20, tzinfo=UTC)
+    await record(context, db, payment(), now=on_the_day)
+    await published(db)
+    await record(context, db, reversal(), now=on_the_day)
+    [debt] = await published(db)
+    assert debt.outstanding_minor == 10_000
+    armed = await reminders(db, status="planned")
+    # T+0 was at 14:00 UTC that day: it is not repeated.
+    assert [row["step"] for row in armed] == ["T+1", "T+3", "T+7", "T+14", "T+21", "T+30"]
+    assert {row["cycle"] for row in armed} == {1}
+
+
+async def test_a_reversal_that_comes_before_its_payment_leaves_the_debt_owed(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK)
+    await record(context, db, reversal())
+    await record(context, db, payment())
+    assert len(await reminders(db, status="planned")) == 10
+    assert await db.fetchval("SELECT outstanding_minor FROM installments") == 10_000
+
+
+async def test_a_closed_loan_owes_nothing_and_opens_only_by_a_higher_version(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK)
+    await record(context, db, closed(version=2))
+    assert {r["reason"] for r in await reminders(db)} == {"loan_closed"}
+    await record(context, db, loan(version=2))
+    assert await reminders(db, status="planned") == []
+    await record(context, db, loan(version=3))
+    assert {r["cycle"] for r in await reminders(db, status="planned")} == {1}
+
+
+async def test_a_close_that_comes_first_keeps_the_loan_silent(context: Context, db: Pool) -> None:
+    await record(context, db, closed(version=2))
+    await record(context, db, *WHOLE_BOOK)
+    assert await reminders(db) == []
+    assert [d.outstanding_minor for d in await published(db, DebtChanged)] == [0]
+
+
+async def test_a_moved_due_date_cancels_the_old_reminders_and_makes_others(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK)
+    for version, shift in ((2, 3), (3, 0)):
+        await record(context, db, installment(version=version, due_date=DUE_DATE + days(shift)))
+    gone, there = (await reminders(db, status=s) for s in ("cancelled", "planned"))
+    assert {row["reason"] for row in gone} == {"rescheduled"}
+    assert len(there) == 10
+    # Moved there and back: the first ids are spent, the third set has its own.
+    assert {row["cycle"] for row in there} == {2}
+    assert not {r["reminder_id"] for r in gone} & {r["reminder_id"] for r in there}
+
+
+async def test_another_cadence_keeps_the_shared_steps_and_may_be_taken_back(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK)
+    before = {row["step"]: row["reminder_id"] for row in await reminders(db)}
+    await record(context, db, loan(version=2, cadence="gentle"))
+    gentle = {r["step"]: r["reminder_id"] for r in await reminders(db, status="planned")}
+    assert set(gentle) == {"T-3", "T+0", "T+3", "T+10"}
+    assert gentle["T-3"] == before["T-3"]
+    await record(context, db, loan(version=3, cadence="standard"))
+    after = {r["step"]: r["reminder_id"] for r in await reminders(db, status="planned")}
+    assert after == before
+
+
+async def test_another_zone_moves_what_nobody_has_heard_of_and_leaves_the_rest(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, *WHOLE_BOOK)
+    await stand_at(database, datetime(2026, 6, 8, 15, tzinfo=UTC))
+    await emit(db)
+    ids = [row["reminder_id"] for row in await reminders(db)]
+    kolkata = (CandidateZone(zone="Asia/Kolkata", basis=Basis.CONFIRMED),)
+    await record(context, db, borrower(version=2, zones=kolkata))
+    rows = await reminders(db)
+    assert [row["reminder_id"] for row in rows] == ids
+    assert rows[0]["due_at"].hour == TEN_IN_NEW_YORK
+    assert {(r["due_at"].hour, r["due_at"].minute) for r in rows[1:]} == {(4, 30)}
+
+
+async def test_facts_that_contradict_what_is_known_are_refused_and_change_nothing(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK, payment(amount_minor=100))
+    await published(db)
+    wrong = (
+        loan(version=2, currency="EUR"),
+        installment(version=2, currency="EUR"),
+        installment(version=2, borrower_ref="B-2"),
+        payment(payment_id="P-2", currency="EUR"),
+        payment(amount_minor=200),
+        payment(amount_minor=100, installment_number=2),
+    )
+    outcomes = await record(context, db, *wrong)
+    assert [o.errors[0].field for o in outcomes] == [
+        "currency", "currency", "borrower_ref", "currency", "payment_id", "payment_id",
+    ]  # fmt: skip
+    assert await published(db) == []
+
+
+async def test_the_later_of_two_contradicting_facts_is_refused_though_its_loan_is_missing(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, borrower(), installment(currency="EUR"))
+    [outcome] = await record(context, db, loan())
+    assert outcome.errors[0].field == "currency"
+    assert await published(db, DebtChanged) == []
+
+
+async def test_a_due_reminder_says_how_late_the_oldest_unpaid_installment_is(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    older = installment(installment_number=2, due_date=DUE_DATE - days(60))
+    await record(context, db, *WHOLE_BOOK, older)
+    await stand_at(database, datetime(2026, 6, 12, 15, tzinfo=UTC))
+    await emit(db)
+    due = {event.step: event for event in await published(db, ReminderDue)}
+    assert due["T-3"].days_past_due == 57
+    assert (due["T-3"].days_from_due, due["T-3"].emission) == (-3, 1)
