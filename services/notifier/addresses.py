@@ -105,7 +105,7 @@ def _phone(given: GivenAddress) -> Address:
 def _country(number: phonenumbers.PhoneNumber) -> str | None:
     region = phonenumbers.region_code_for_number(number)
     if region is None:
-        regions = phonenumbers.region_codes_for_country_code(number.country_code)
+        regions = phonenumbers.region_codes_for_country_code(number.country_code or 0)
         region = regions[0] if len(regions) == 1 else None
     return None if region is None or len(region) != 2 else str(region)
 

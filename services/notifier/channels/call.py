@@ -3,8 +3,16 @@
 import asyncio
 from time import perf_counter
 
-from services.notifier.channels import Accepted, Channel, Deadline, Message, NotSent, Outcome
-from services.notifier.channels import Rejected, Unknown
+from services.notifier.channels import (
+    Accepted,
+    Channel,
+    Deadline,
+    Message,
+    NotSent,
+    Outcome,
+    Rejected,
+    Unknown,
+)
 from services.runtime.metrics import PROVIDER_SECONDS
 
 

@@ -1,0 +1,139 @@
+"""Intents taken to be sent: each with the channel and the address that come next."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+from services.events.reminders import ReminderAllowed
+from services.events.words import AttemptState as State
+from services.events.words import Channel, Outcome, PointKind
+from services.notifier.address_book import SQL as BOOK_SQL
+from services.notifier.choose import Point, choose
+from services.notifier.receipts import receipt
+from services.notifier.store import (
+    SQL,
+    Held,
+    Row,
+    columns,
+    fail_reminders,
+    history,
+    refuse,
+)
+from services.runtime import outbox
+from services.runtime.database import Connection, Pool, transaction
+
+LEASE_SECONDS = 30.0
+NO_CONTACT_POINT = "no_contact_point"
+
+_decode = msgspec.json.Decoder(ReminderAllowed).decode
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """One intent that this process holds until `leased_until`, on the event loop's clock."""
+
+    held: Held
+    emission: int
+    releases: tuple[UUID, ...]
+    allowed: ReminderAllowed
+    channel: Channel
+    point: Point
+    leased_until: float
+
+
+Owner = tuple[str, UUID]
+"""(tenant, borrower_id)"""
+
+
+async def points_of(connection: Connection, owners: Collection[Owner]) -> dict[Owner, list[Point]]:
+    """Where these borrowers may be reached now."""
+    found: dict[Owner, list[Point]] = {}
+    for row in await connection.fetch(BOOK_SQL["usable_addresses"], *columns(set(owners), 2)):
+        found.setdefault((row["tenant"], row["borrower_id"]), []).append(
+            Point(row["contact_point_id"], PointKind(row["kind"]), row["key_id"], row["sealed"])
+        )
+    return found
+
+
+async def claim(
+    db: Pool, owner: UUID, providers: Mapping[Channel, str], limit: int
+) -> list[Claimed]:
+    """Up to `limit` intents, by priority; one that has nowhere left to go fails its reminder."""
+    leased_until = asyncio.get_running_loop().time() + LEASE_SECONDS
+    async with transaction(db) as connection:
+        rows = await connection.fetch(SQL["lock_intents"], limit)
+        if not rows:
+            return []
+        points = await points_of(connection, [(r["tenant"], r["borrower_id"]) for r in rows])
+        tried = await history(
+            connection,
+            [(r["tenant"], r["reminder_id"]) for r in rows if r["emission"] > 1 or r["releases"]],
+        )
+        claimed, hopeless = [], []
+        for row in rows:
+            allowed = _decode(row["allowed"])
+            chosen = choose(
+                allowed.channels,
+                providers,
+                points.get((row["tenant"], row["borrower_id"]), ()),
+                tried.get((row["tenant"], row["reminder_id"]), ()),
+            )
+            if chosen is None:
+                hopeless.append(row)
+            else:
+                claimed.append(_claimed(row, allowed, *chosen, leased_until))
+        await connection.execute(
+            SQL["take"],
+            *columns(
+                (
+                    (
+                        c.held.attempt_id,
+                        c.held.tenant,
+                        c.channel,
+                        providers[c.channel],
+                        c.point.contact_point_id,
+                    )
+                    for c in claimed
+                ),
+                5,
+            ),
+            owner,
+            timedelta(seconds=LEASE_SECONDS),
+        )
+        await give_up(connection, hopeless, NO_CONTACT_POINT)
+    return claimed
+
+
+async def give_up(connection: Connection, rows: Sequence[Row], reason: str) -> None:
+    """These intents can't be tried at all: the reminder fails, and everybody hears why."""
+    ended = await refuse(
+        connection,
+        [
+            (Held(row["attempt_id"], row["tenant"], row["epoch"]), State.SUPPRESSED, reason)
+            for row in rows
+        ],
+    )
+    await fail_reminders(connection, [(row["tenant"], row["reminder_id"], reason) for row in ended])
+    await outbox.put(
+        connection,
+        [
+            receipt(row, State.SUPPRESSED, code=reason, outcome=Outcome.FAILED, reason=reason)
+            for row in ended
+        ],
+    )
+
+
+def _claimed(
+    row: Row, allowed: ReminderAllowed, channel: Channel, point: Point, leased_until: float
+) -> Claimed:
+    return Claimed(
+        held=Held(row["attempt_id"], row["tenant"], row["epoch"] + 1),
+        emission=row["emission"],
+        releases=tuple(row["releases"]),
+        allowed=allowed,
+        channel=channel,
+        point=point,
+        leased_until=leased_until,
+    )

@@ -1,0 +1,177 @@
+"""A continuous flow: intents are claimed as there is room, and leave as pace and slots allow."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import NoReturn
+from uuid import UUID
+
+from services.events.words import Channel as ChannelName
+from services.notifier.channels import NotSent, Outcome, Rejected
+from services.notifier.claims import Claimed, claim
+from services.notifier.handoff import HandOff, put_back_now
+from services.notifier.pace import Brake, Pace
+from services.notifier.prepare import Preparer, Ready
+from services.runtime import log
+from services.runtime.crashpoints import reach
+from services.runtime.database import Pool
+
+BATCH = 200
+CLAIM = 500
+POLL_SECONDS = 0.25  # what backoff and other replicas leave; new work arrives by a nudge
+GROUP_SECONDS = 0.004
+FULL_WAIT = timedelta(seconds=1)
+UNPREPARED_WAIT = timedelta(seconds=60)
+MARGIN_SECONDS = 15.0  # of a claim's lease, kept for redeeming and committing
+
+
+class Lane:
+    """One channel's queue, its free connections, its pace and its brake."""
+
+    def __init__(self, hand_off: HandOff, slots: int, rate: float) -> None:
+        self.capacity = max(1, min(2 * slots, int(2 * rate)))
+        self.waiting: deque[Ready] = deque()
+        self._hand_off = hand_off
+        self._free = slots
+        self._pace = Pace(rate, asyncio.get_running_loop().time())
+        self._brake = Brake()
+        self._changed = asyncio.Event()
+        self._batches: set[asyncio.Task[None]] = set()
+        self.taken = asyncio.Event()  # there is room again
+
+    def add(self, ready: Sequence[Ready]) -> None:
+        self.waiting.extend(ready)
+        self._changed.set()
+
+    async def run(self) -> NoReturn:
+        """Hand over batches for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self.waiting or not self._free:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
+            now = loop.time()
+            if pause := max(self._brake.wait(now), self._pace.wait(now)):
+                await asyncio.sleep(pause)
+                continue
+            if min(self._free, BATCH) < len(self.waiting) and self._free < BATCH:
+                await asyncio.sleep(GROUP_SECONDS)  # a redeem of one costs as much as one of many
+            self._start(loop.time())
+
+    async def stop(self) -> None:
+        """Batches that are being redeemed, then flights, come to their end."""
+        while self._batches:
+            await asyncio.wait(self._batches)
+        await self._hand_off.landed()
+
+    def _start(self, now: float) -> None:
+        wanted = self._brake.limit(min(len(self.waiting), self._free, BATCH))
+        taken = [self.waiting.popleft() for _ in range(self._pace.take(wanted, now))]
+        # A claim that is about to expire belongs to whoever takes it over.
+        batch = [ready for ready in taken if now < ready.claimed.leased_until - MARGIN_SECONDS]
+        self.taken.set()
+        if batch:
+            self._free -= len(batch)
+            task = asyncio.create_task(self._hand_off.carry(batch, self._release))
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
+
+    def _release(self, outcome: Outcome | None) -> None:
+        self._free += 1
+        self._changed.set()
+        now = asyncio.get_running_loop().time()
+        match outcome:
+            case None:
+                pass
+            case NotSent() | Rejected(stop_provider=True):
+                self._brake.failed(now)
+            case _:
+                self._brake.worked()
+
+
+class Dispatcher:
+    """Claims for all lanes; one channel's full lane holds up no other."""
+
+    def __init__(
+        self,
+        db: Pool,
+        owner: UUID,
+        preparer: Preparer,
+        lanes: Mapping[ChannelName, Lane],
+        providers: Mapping[ChannelName, str],
+    ) -> None:
+        self._db = db
+        self._owner = owner
+        self._preparer = preparer
+        self._lanes = lanes
+        self._providers = providers
+        self._wake = asyncio.Event()
+        for lane in lanes.values():
+            lane.taken = self._wake
+
+    def nudge(self) -> None:
+        """There may be new intents."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Claim for ever; on cancellation what is under way ends in order."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._lanes.values():
+                tasks.create_task(lane.run())
+            tasks.create_task(self._claim())
+
+    async def stop(self) -> None:
+        """What was redeemed leaves, what left comes to its end; the rest stays an intent."""
+        waiting = [ready.claimed.held for lane in self._lanes.values() for ready in lane.waiting]
+        try:
+            await put_back_now(self._db, waiting, timedelta())
+        except Exception as error:
+            log.get().warning("put_back_failed", error=type(error).__name__, count=len(waiting))
+        for lane in self._lanes.values():
+            await lane.stop()
+
+    async def _claim(self) -> NoReturn:
+        while True:
+            self._wake.clear()
+            room = max(lane.capacity - len(lane.waiting) for lane in self._lanes.values())
+            limit = min(CLAIM, room)
+            claimed: list[Claimed] = []
+            if limit > 0:
+                try:
+                    claimed = await claim(self._db, self._owner, self._providers, limit)
+                    if claimed:
+                        reach("notifier.intent_committed")
+                        await self._sort(claimed)
+                except Exception as error:
+                    log.get().warning("claim_failed", error=type(error).__name__)
+                    await asyncio.sleep(POLL_SECONDS)
+            if not claimed or len(claimed) < limit:
+                try:
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+
+    async def _sort(self, claimed: Sequence[Claimed]) -> None:
+        """To their lanes; what doesn't fit, or can't be prepared, goes back."""
+        full, unprepared = [], []
+        for name, lane in self._lanes.items():
+            mine = [c for c in claimed if c.channel is name]
+            room = lane.capacity - len(lane.waiting)
+            ready = []
+            for one in mine[:room]:
+                try:
+                    ready.append(self._preparer.prepare(one))
+                except Exception as error:
+                    log.get().error(
+                        "message_unprepared",
+                        error=type(error).__name__,
+                        attempt_id=str(one.held.attempt_id),
+                    )
+                    unprepared.append(one.held)
+            lane.add(ready)
+            full += [c.held for c in mine[room:]]
+        await put_back_now(self._db, full, FULL_WAIT)
+        await put_back_now(self._db, unprepared, UNPREPARED_WAIT)

@@ -1,0 +1,74 @@
+"""What a provider is seen to say, whenever and however often: kept once, applied upward only."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from services.events.codec import Record
+from services.events.words import AttemptState as State
+from services.notifier import address_book
+from services.notifier.receipts import receipt
+from services.notifier.states import outcome_of, raised
+from services.notifier.store import SQL, columns
+from services.runtime.database import Connection
+
+
+class Seen(NamedTuple):
+    """One thing a provider said of one attempt."""
+
+    tenant: str
+    attempt_id: UUID
+    source: Literal["answer", "callback", "look_up"]
+    state: State
+    status: str  # the provider's word for it
+    provider_ref: str
+    code: str | None = None
+    spoils_point: bool = False  # it says that the contact point doesn't exist
+
+
+async def observe(connection: Connection, batch: Sequence[Seen]) -> tuple[list[Record], int]:
+    """Keep what is new and raise what it proves; records to publish, and how many moved.
+
+    Locks the attempts first: of an answer and a callback that come together neither is lost.
+    """
+    rows = {
+        row["attempt_id"]: row
+        for row in await connection.fetch(SQL["lock_attempts"], [s.attempt_id for s in batch])
+    }
+    known = [seen for seen in batch if seen.attempt_id in rows]
+    new = await connection.fetch(
+        SQL["observe"],
+        *columns(
+            (
+                (s.tenant, s.attempt_id, s.source, s.state, s.status, s.provider_ref, s.code)
+                for s in known
+            ),
+            7,
+        ),
+    )
+    fresh = {tuple(row) for row in new}
+    states = {attempt_id: State(row["state"]) for attempt_id, row in rows.items()}
+    raises, records, points = {}, [], []
+    for seen in known:
+        if (seen.attempt_id, seen.source, seen.provider_ref, seen.status) not in fresh:
+            continue
+        row = rows[seen.attempt_id]
+        state = raised(states[seen.attempt_id], seen.state)
+        if state is None:
+            continue
+        states[seen.attempt_id] = state
+        raises[seen.attempt_id] = (
+            seen.attempt_id,
+            seen.tenant,
+            state,
+            seen.provider_ref or None,
+            seen.code,
+        )
+        records.append(receipt(row, state, code=seen.code, outcome=outcome_of(state)))
+        if seen.spoils_point and seen.code is not None:
+            points.append((seen.tenant, row["contact_point_id"], seen.code))
+    if raises:
+        await connection.execute(SQL["raise"], *columns(raises.values(), 5))
+        at = next(iter(rows.values()))["at"]
+        records += await address_book.spoil(connection, points, at)
+    return records, len(raises)
