@@ -3,12 +3,8 @@
 import base64
 import re
 import secrets
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from email.utils import format_datetime
-from functools import lru_cache
+from datetime import datetime
 from hmac import compare_digest
-from itertools import islice
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -16,16 +12,16 @@ from aiohttp import web
 from services.sandbox.arrival import Arrival, World, arrive, ids_of_url, is_accepted
 from services.sandbox.behaviors import Behavior, Channel
 from services.sandbox.history import now
-from services.sandbox.journeys import API_VERSION, steps
+from services.sandbox.journeys import steps
 from services.sandbox.lies import Choice
 from services.sandbox.magic import magic_for_number
 from services.sandbox.messages import Message
+from services.sandbox.twilio_lookup import listed, resource
 from services.sandbox.wire import Reply, answer, fault_reply, json_reply
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 BODY_CHARACTERS = 1600
 VALIDITY_SECONDS = range(1, 36_001)
-PAGE_AT_MOST = 1000
 
 # status, code, message of each refusal (twilio.com/docs/api/errors).
 REFUSALS: dict[Behavior, tuple[int, int, str]] = {
@@ -63,13 +59,13 @@ def twilio_routes(world: World) -> list[web.RouteDef]:
         message = world.messages.by_ref(request.match_info["sid"])
         if message is None:
             return _error(404, 20404, "The requested resource was not found").response()
-        return json_reply(200, _resource(world, message)).response()
+        return json_reply(200, resource(world, message)).response()
 
     async def listing(request: web.Request) -> web.StreamResponse:
         if not is_ours(request):
             return _error(*REFUSALS[Behavior.BAD_CREDENTIALS]).response()
         try:
-            return json_reply(200, _list(world, request)).response()
+            return json_reply(200, listed(world, request)).response()
         except ValueError as error:
             return _error(400, 20001, str(error)).response()
 
@@ -177,7 +173,7 @@ ERRORS: dict[int, Reply] = {
 
 def _resource_of(world: World, arrival: Arrival) -> dict[str, object]:
     """The answer to a create, before there is a stored message."""
-    return _resource(
+    return resource(
         world,
         Message(
             request=0,
@@ -194,121 +190,3 @@ def _resource_of(world: World, arrival: Arrival) -> dict[str, object]:
             updated_at=arrival.t_recv,
         ),
     )
-
-
-def _resource(world: World, message: Message) -> dict[str, object]:
-    account = world.settings.twilio_account_sid
-    uri = f"/{API_VERSION}/Accounts/{account}/Messages/{message.provider_ref}"
-    return {
-        "account_sid": account,
-        "api_version": API_VERSION,
-        "body": message.text,
-        "date_created": _rfc2822(message.at),
-        "date_sent": _rfc2822(message.sent_at),
-        "date_updated": _rfc2822(message.updated_at),
-        "direction": "outbound-api" if message.direction == "out" else "inbound",
-        "error_code": message.code,
-        "error_message": None,
-        "from": None if message.service == message.sender else message.sender,
-        "messaging_service_sid": message.service,
-        "num_media": "0",
-        # Twilio counts segments only once a Messaging Service has picked a sender.
-        "num_segments": "0" if message.status == "accepted" else str(_segments(message.text)),
-        "price": None,
-        "price_unit": "USD",
-        "sid": message.provider_ref,
-        "status": message.status,
-        "subresource_uris": {"media": f"{uri}/Media.json"},
-        "to": message.to,
-        "uri": f"{uri}.json",
-    }
-
-
-def _list(world: World, request: web.Request) -> dict[str, object]:
-    """Newest first; ValueError names a date that can't be read."""
-    query = request.query
-    size = min(int(query.get("PageSize", "50")), PAGE_AT_MOST)
-    page = int(query.get("Page", "0"))
-    found = _matching(
-        world,
-        query.get("To"),
-        query.get("From"),
-        _instant(query.get("DateSent>") or query.get("DateSent>=")),
-        _instant(query.get("DateSent<") or query.get("DateSent<=")),
-        _day(query.get("DateSent")),
-    )
-    messages = list(islice(found, page * size, (page + 1) * size + 1))
-    following = None
-    if len(messages) > size:
-        following = str(request.rel_url.update_query(Page=str(page + 1), PageSize=str(size)))
-    return {
-        "messages": [_resource(world, message) for message in messages[:size]],
-        "page": page,
-        "page_size": size,
-        "uri": str(request.rel_url),
-        "next_page_uri": following,
-    }
-
-
-def _matching(
-    world: World,
-    to: str | None,
-    sender: str | None,
-    after: datetime | None,
-    before: datetime | None,
-    day: date | None,
-) -> Iterator[Message]:
-    """Twilio lists a message some time after it took it, so "not found" proves nothing."""
-    listed_until = now() - timedelta(seconds=world.settings.lookup_lag_seconds)
-    for message in world.messages.texts(to):
-        sent_at = message.sent_at or message.at
-        if (
-            message.at <= listed_until
-            and (sender is None or message.sender == sender)
-            and (after is None or sent_at >= after)
-            and (before is None or sent_at <= before)
-            and (day is None or sent_at.date() == day)
-        ):
-            yield message
-
-
-def _instant(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"DateSent: {text!r} is no ISO 8601 date or time") from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _day(text: str | None) -> date | None:
-    instant = _instant(text)
-    return instant.date() if instant else None
-
-
-def _rfc2822(instant: datetime | None) -> str | None:
-    return _formatted(instant.replace(microsecond=0)) if instant else None
-
-
-@lru_cache(maxsize=64)
-def _formatted(second: datetime) -> str:
-    return format_datetime(second)
-
-
-_GSM = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_GSM_TWO = frozenset("^{}\\[~]|€\f")
-_GSM_ALL = _GSM | _GSM_TWO
-
-
-def _segments(text: str) -> int:
-    """GSM-7 in 160 or 153 septets, else UCS-2 in 70 or 67 UTF-16 units."""
-    if _GSM_ALL.issuperset(text):
-        twice = 0 if _GSM.issuperset(text) else sum(c in _GSM_TWO for c in text)
-        units, single, joined = len(text) + twice, 160, 153
-    else:
-        units, single, joined = len(text.encode("utf-16-le", "surrogatepass")) // 2, 70, 67
-    return 1 if units <= single else -(-units // joined)
