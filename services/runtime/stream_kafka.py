@@ -99,7 +99,7 @@ class KafkaProducer:
         """In order: what does not fit into one batch waits until that is acknowledged."""
         batch = client.create_batch()
         for record in records:
-            fields = {"key": record.key, "value": record.value, "headers": record.headers}
+            fields = {"key": record.key, "value": record.value, "headers": [*record.headers]}
             if batch.append(timestamp=None, **fields) is None:
                 await (await client.send_batch(batch, topic, partition=number))
                 batch = client.create_batch()
@@ -153,11 +153,10 @@ class KafkaStream:
         )
         try:
             await client.start()
-            await client.topics()
             places = [
                 TopicPartition(topic, number)
-                for topic in topics
-                for number in sorted(client.partitions_for_topic(topic) or ())
+                for topic, count in (await self._count(topics)).items()
+                for number in range(count)
             ]
             if not places:
                 return
@@ -178,6 +177,14 @@ class KafkaStream:
 
     async def close(self) -> None:
         """Consumers and producers are closed by who asked for them."""
+
+    async def _count(self, topics: Sequence[str]) -> dict[str, int]:
+        admin = AIOKafkaAdminClient(**self._options)
+        try:
+            await admin.start()
+            return await _partition_counts(admin, topics)
+        finally:
+            await admin.close()
 
     async def _create(self, admin: AIOKafkaAdminClient, topics: Mapping[str, int]) -> None:
         if not topics:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
 from services.runtime import log
@@ -206,6 +206,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 got: dict[TopicPartition, list[ConsumerRecord]] = await self._running.getmany(
                     *places, timeout_ms=wait_ms, max_records=max_records
                 )
+        except NoOffsetForPartitionError:
+            return {}  # a look-up begun before our seek: the seek has decided
         except OffsetOutOfRangeError as error:
             raise OutOfRange(Partition(*place) for place in error.args[0]) from None
         return got
