@@ -95,9 +95,8 @@ async def complete(
         *columns(((*c.held, *_written(c.outcome)) for c in given.values()), 7),
     )
     moved = {row["attempt_id"] for row in rows}
-    records, _ = await observe(
-        connection, [_seen(c) for c in given.values() if c.held.attempt_id not in moved]
-    )
+    fenced = [_seen(c) for c in given.values() if c.held.attempt_id not in moved]
+    records = (await observe(connection, fenced)).records if fenced else []
     nothing_sent = [r for r in rows if r["state"] in (State.REJECTED, State.NOT_SENT)]
     dead = [
         (row["tenant"], row["contact_point_id"], row["code"])
@@ -133,7 +132,7 @@ def _written(outcome: Outcome) -> tuple[State, str | None, str | None, bool | No
 def _seen(completion: Completion) -> Seen:
     state, ref, code, _ = _written(completion.outcome)
     held = completion.held
-    return Seen(held.tenant, held.attempt_id, "answer", state, state, ref or "", code)
+    return Seen(held.attempt_id, "answer", state, state, ref or "", code)
 
 
 def _spoils(outcome: Outcome) -> bool:

@@ -16,7 +16,6 @@ from services.runtime.database import Connection
 class Seen(NamedTuple):
     """One thing a provider said of one attempt."""
 
-    tenant: str
     attempt_id: UUID
     source: Literal["answer", "callback", "look_up"]
     state: State
@@ -26,8 +25,16 @@ class Seen(NamedTuple):
     spoils_point: bool = False  # it says that the contact point doesn't exist
 
 
-async def observe(connection: Connection, batch: Sequence[Seen]) -> tuple[list[Record], int]:
-    """Keep what is new and raise what it proves; records to publish, and how many moved.
+class Observed(NamedTuple):
+    """What came of it."""
+
+    records: list[Record]  # to be published
+    known: frozenset[UUID]  # attempts that exist
+    moved: frozenset[UUID]
+
+
+async def observe(connection: Connection, batch: Sequence[Seen]) -> Observed:
+    """Keep what is new and raise what it proves.
 
     Locks the attempts first: of an answer and a callback that come together neither is lost.
     """
@@ -40,7 +47,15 @@ async def observe(connection: Connection, batch: Sequence[Seen]) -> tuple[list[R
         SQL["observe"],
         *columns(
             (
-                (s.tenant, s.attempt_id, s.source, s.state, s.status, s.provider_ref, s.code)
+                (
+                    rows[s.attempt_id]["tenant"],
+                    s.attempt_id,
+                    s.source,
+                    s.state,
+                    s.status,
+                    s.provider_ref,
+                    s.code,
+                )
                 for s in known
             ),
             7,
@@ -59,16 +74,16 @@ async def observe(connection: Connection, batch: Sequence[Seen]) -> tuple[list[R
         states[seen.attempt_id] = state
         raises[seen.attempt_id] = (
             seen.attempt_id,
-            seen.tenant,
+            row["tenant"],
             state,
             seen.provider_ref or None,
             seen.code,
         )
         records.append(receipt(row, state, code=seen.code, outcome=outcome_of(state)))
         if seen.spoils_point and seen.code is not None:
-            points.append((seen.tenant, row["contact_point_id"], seen.code))
+            points.append((row["tenant"], row["contact_point_id"], seen.code))
     if raises:
         await connection.execute(SQL["raise"], *columns(raises.values(), 5))
         at = next(iter(rows.values()))["at"]
         records += await address_book.spoil(connection, points, at)
-    return records, len(raises)
+    return Observed(records, frozenset(rows), frozenset(raises))

@@ -55,7 +55,7 @@ RETURNING a.*, policy.gate_now() AS at
 -- Skips what another replica is looking at; an expired lease is a crash before IN_FLIGHT, where
 -- nothing can have left: it is taken over by epoch and redeemed again.
 SELECT a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.epoch, a.releases,
-       r.allowed, policy.gate_now() AS at
+       r.allowed
   FROM attempts a
   JOIN reminders r USING (tenant, reminder_id)
  WHERE a.state = 'intent' AND a.not_before <= clock_timestamp()
@@ -225,3 +225,7 @@ SELECT * FROM attempts WHERE attempt_id = $1 AND tenant = $2
 
 -- attempts_of_reminder
 SELECT * FROM attempts WHERE tenant = $1 AND reminder_id = $2 ORDER BY created_at
+
+-- contact_point_of
+SELECT tenant, contact_point_id FROM attempts
+ WHERE attempt_id = $1 AND contact_point_id IS NOT NULL

@@ -1,7 +1,7 @@
-"""What time brings about: expired leases, unknowns that are looked up or given up, stops to pass on."""
+"""What time brings about: leases that expire, unknowns that are looked up or given up."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import NoReturn
 
@@ -80,8 +80,7 @@ async def look_up(
         seen = await _look_up(db, preparer, askable[row["provider"]], row)
         if seen is not None:
             async with transaction(db) as connection:
-                records, _ = await observe(connection, [seen])
-                await outbox.put(connection, records)
+                await outbox.put(connection, (await observe(connection, [seen])).records)
     return False
 
 
@@ -99,11 +98,11 @@ async def _look_up(db: Pool, preparer: Preparer, channel: Channel, row: Row) -> 
         return None
     if ref is None:
         return None
-    return Seen(row["tenant"], row["attempt_id"], "look_up", State.ACCEPTED, "found", ref)
+    return Seen(row["attempt_id"], "look_up", State.ACCEPTED, "found", ref)
 
 
 def _as_claimed(row: Row) -> Claimed:
-    """The attempt as it was sent: its text is the same, because templates and events don't change."""
+    """The attempt as it was sent: the same event and templates make the same text."""
     return Claimed(
         held=Held(row["attempt_id"], row["tenant"], row["epoch"]),
         emission=row["emission"],
@@ -113,6 +112,3 @@ def _as_claimed(row: Row) -> Claimed:
         point=Point(row["contact_point_id"], PointKind.MOBILE, row["key_id"], row["sealed"]),
         leased_until=0.0,
     )
-
-
-Sweeps = Sequence[tuple[float, str, Callable[[], Awaitable[bool]]]]

@@ -1,0 +1,234 @@
+"""Builds the notifier and runs it: the only place where clients, pools and loops are made."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+import aiohttp
+
+from services.events.words import Channel as ChannelName
+from services.notifier import handlers, sweeps
+from services.notifier.addresses import Keyring, parse_keys
+from services.notifier.callbacks import Callbacks, Signatures, twilio_routes
+from services.notifier.channels import Channel
+from services.notifier.channels.fcm_push import FcmPush
+from services.notifier.channels.google_token import GoogleToken, read_service_account
+from services.notifier.channels.smtp_email import SmtpEmail
+from services.notifier.channels.transport import open_transport
+from services.notifier.channels.twilio_sms import TwilioSms
+from services.notifier.completions import Completions
+from services.notifier.dispatch import Dispatcher, Lane
+from services.notifier.doors import lender_routes
+from services.notifier.gate import Gate
+from services.notifier.handlers import Keys
+from services.notifier.handoff import HandOff
+from services.notifier.inbound import Inbound, inbound_routes, unsubscribe_routes
+from services.notifier.prepare import Preparer
+from services.notifier.render import load_templates
+from services.notifier.replies import load_vocabulary
+from services.notifier.settings import Settings
+from services.notifier.stops import Forwarder
+from services.runtime import admin, clock, database, log
+from services.runtime.apikeys import ApiKeys
+from services.runtime.consume import consume
+from services.runtime.database import Pool
+from services.runtime.outbox import Outbox
+from services.runtime.streams import open_stream
+from services.runtime.web import application
+
+DOOR_BODY_BYTES = 64 * 1024
+SWEEP_SECONDS = 0.5
+
+
+async def run(settings: Settings) -> None:
+    """Until cancelled; then what was redeemed leaves, and what left is written down."""
+    log.configure("notifier", settings.log_format, settings.log_level)
+    identity = settings.identity_key.get_secret_value().encode()
+    ring = Keyring(parse_keys(settings.address_keys.get_secret_value()))
+    keys = Keys(identity, ring)
+    service_key = settings.service_key.get_secret_value()
+    retry_after = timedelta(seconds=settings.retry_seconds)
+    preparer = Preparer(
+        templates=load_templates(),
+        ring=ring,
+        senders={"": settings.sender_name},
+        public_url=settings.public_url,
+        unsubscribe_key=identity,
+    )
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(
+            database.pool(
+                settings.database_url, schema="notifier", max_size=settings.database_pool_size
+            )
+        )
+        await refuse_stepped_clock(db, settings)
+        stream = await stack.enter_async_context(open_stream(settings))
+        await stream.ensure_topics()
+        producer = await stream.producer()
+        stack.push_async_callback(producer.close)
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        )
+        channels = await stack.enter_async_context(open_channels(settings))
+        relay = Outbox(db, producer)
+        completions = Completions(db, relay, channels, retry_after)
+        callbacks = Callbacks(db, relay)
+        forwarder = Forwarder(db, session, settings.policy_url, service_key)
+        inbound = Inbound(db, relay, forwarder, identity)
+        lanes = {
+            name: Lane(
+                HandOff(
+                    db=db,
+                    gate=Gate(session, settings.policy_url, service_key),
+                    relay=relay,
+                    completions=completions,
+                    name=name,
+                    channel=channel,
+                    channels=channels,
+                    retry_after=retry_after,
+                ),
+                *pace_of(settings)[name],
+            )
+            for name, channel in channels.items()
+        }
+        providers = {name: channel.provider for name, channel in channels.items()}
+        dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers)
+        health = admin.Health()
+        health.ready("database", partial(_database_answers, db))
+        routes = [
+            *lender_routes(
+                db, relay, ApiKeys(db, settings.api_key_pepper.get_secret_value().encode()), keys
+            ),
+            *unsubscribe_routes(db, inbound, identity),
+        ]
+        if settings.twilio_auth_token:
+            signatures = Signatures(
+                settings.twilio_auth_token.get_secret_value(), settings.public_url
+            )
+            routes += twilio_routes(signatures, callbacks)
+            routes += inbound_routes(signatures, inbound, load_vocabulary())
+        await stack.enter_async_context(
+            admin.serve(health, settings.admin_host, settings.admin_port)
+        )
+        port = await stack.enter_async_context(
+            admin.serving(
+                application(routes, max_body_bytes=DOOR_BODY_BYTES),
+                settings.http_host,
+                settings.http_port,
+            )
+        )
+        log.get().info("started", port=port)
+        # In this order at the end: no new work, flights land, their ends are written.
+        stack.push_async_callback(completions.flush)
+        stack.push_async_callback(dispatcher.stop)
+        abandon_after = timedelta(seconds=settings.abandon_seconds)
+        look_up_after = timedelta(seconds=settings.look_up_seconds)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.run())
+            tasks.create_task(completions.run())
+            tasks.create_task(callbacks.run())
+            tasks.create_task(dispatcher.run())
+            for seconds, name, sweep in (
+                (SWEEP_SECONDS, "expire_leases", partial(sweeps.expire_leases, db)),
+                (SWEEP_SECONDS, "abandon", partial(sweeps.abandon, db, abandon_after)),
+                (SWEEP_SECONDS, "forward_stops", forwarder.forward),
+                (
+                    settings.look_up_seconds,
+                    "look_up",
+                    partial(sweeps.look_up, db, preparer, channels, look_up_after),
+                ),
+            ):
+                tasks.create_task(sweeps.every(seconds, name, sweep))
+            tasks.create_task(
+                consume(
+                    stream=stream,
+                    db=db,
+                    group="notifier",
+                    handlers={
+                        "reminder.allowed": handlers.on_reminder_allowed,
+                        "reminder.cancelled": handlers.on_reminder_cancelled,
+                        "address.events": partial(handlers.on_contact_point_given, keys),
+                    },
+                    outbox=relay,
+                    health=health,
+                    after_commit=dispatcher.nudge,
+                )
+            )
+
+
+class SteppedClock(Exception):
+    """This database's business clock stands still, but somebody real would get the messages."""
+
+
+async def refuse_stepped_clock(db: Pool, settings: Settings) -> None:
+    """A demo's or a test's database sends to the sandbox on this machine, or to nobody."""
+    async with db.acquire() as connection:
+        if not await clock.is_stepped(connection):
+            return
+    foreign = settings.foreign_providers()
+    if foreign or not settings.sandbox:
+        raise SteppedClock(
+            "the business clock of this database is stepped: set DUNWELL_SANDBOX=1 and point "
+            f"{', '.join(foreign) or 'every provider'} at the sandbox on 127.0.0.1"
+        )
+
+
+@asynccontextmanager
+async def open_channels(settings: Settings) -> AsyncIterator[Mapping[ChannelName, Channel]]:
+    """The channels whose variables are set; each has its own connections."""
+    channels: dict[ChannelName, Channel] = {}
+    async with AsyncExitStack() as stack:
+        if settings.fcm_service_account_file:
+            account = read_service_account(settings.fcm_service_account_file)
+            transport = await stack.enter_async_context(open_transport(settings.fcm_connections))
+            channels[ChannelName.PUSH] = FcmPush(
+                transport,
+                GoogleToken(transport, account),
+                project_id=account.project_id,
+                api_url=settings.fcm_api_url,
+            )
+        if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from:
+            transport = await stack.enter_async_context(open_transport(settings.sms_connections))
+            channels[ChannelName.SMS] = TwilioSms(
+                transport,
+                account_sid=settings.twilio_account_sid,
+                auth_token=settings.twilio_auth_token.get_secret_value(),
+                sender=settings.twilio_from,
+                api_url=settings.twilio_api_url,
+                public_url=settings.public_url,
+            )
+        if settings.smtp_host and settings.mail_from:
+            mail = SmtpEmail(
+                host=settings.smtp_host,
+                port=settings.smtp_port,
+                username=settings.smtp_username,
+                password=(
+                    settings.smtp_password.get_secret_value() if settings.smtp_password else None
+                ),
+                tls=settings.smtp_tls == "tls",
+                start_tls=settings.smtp_tls == "starttls",
+                mail_from=settings.mail_from,
+                connections=settings.smtp_connections,
+            )
+            stack.push_async_callback(mail.close)
+            channels[ChannelName.EMAIL] = mail
+        yield channels
+
+
+def pace_of(settings: Settings) -> dict[ChannelName, tuple[int, float]]:
+    """Connections and messages a second of each channel."""
+    return {
+        ChannelName.PUSH: (settings.fcm_connections, settings.push_per_second),
+        ChannelName.SMS: (settings.sms_connections, settings.sms_per_second),
+        ChannelName.EMAIL: (settings.smtp_connections, settings.email_per_second),
+    }
+
+
+async def _database_answers(db: Pool) -> str | None:
+    await db.fetchval("SELECT 1", timeout=2)
+    return None
