@@ -178,7 +178,7 @@ async def test_a_moved_due_date_cancels_the_old_reminders_and_makes_others(
     await record(context, db, *WHOLE_BOOK)
     for version, shift in ((2, 3), (3, 0)):
         await record(context, db, installment(version=version, due_date=DUE_DATE + days(shift)))
-    gone, there = (await reminders(db, status=s) for s in ("cancelled", "planned"))
+    gone, there = await reminders(db, status="cancelled"), await reminders(db, status="planned")
     assert {row["reason"] for row in gone} == {"rescheduled"}
     assert len(there) == 10
     # Moved there and back: the first ids are spent, the third set has its own.
