@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from services.policy import words
-from services.policy.blocks.bars import Bar
+from services.policy.blocks.bars import Bar, Objection
 from services.policy.blocks.localtime import DAY, MIDNIGHT, UnknownZone, Zone, instant, seconds
 from services.policy.facts import Facts, FactsError
 from services.policy.question import Question
@@ -50,6 +50,7 @@ class Suppress(Struct, frozen=True, kw_only=True):
 
 
 Decision = Allow | Defer | Suppress
+Blocking = tuple[CompiledRule, Bar, Objection]
 
 
 def decide(rules: RuleSet, facts: Facts, now: datetime) -> Decision:
@@ -60,24 +61,24 @@ def decide(rules: RuleSet, facts: Facts, now: datetime) -> Decision:
     question = _question(facts, now)
     at = question.now
     bars: list[Bar] = []
-    blocking: list[tuple[CompiledRule, Bar]] = []
-    warning: list[tuple[CompiledRule, Bar]] = []
-    for rule in rules.rules:
+    blocking: list[Blocking] = []
+    warning: list[Blocking] = []
+    for rule in rules.applying(question):
         bar = rule.bar(question)
         if bar is None:
             continue
         if not rule.blocks:
             if bar.blocks(at):
-                warning.append((rule, bar))
+                warning.append((rule, bar, bar.objection(at)))
             continue
         bars.append(bar)
         if bar.blocks(at):
-            blocking.append((rule, bar))
+            blocking.append((rule, bar, bar.objection(at)))
     warnings = _reasons(warning, at) if warning else ()
     if not blocking:
         return Allow(warnings=warnings)
     reasons = _reasons(blocking, at)
-    if not all(bar.curable(at) for _, bar in blocking):
+    if not all(objection.curable for _, _, objection in blocking):
         return Suppress(reasons=reasons, warnings=warnings)
     # A rule without an own answer within the horizon leaves none to all of them together.
     hopeless = any(reason.until is None for reason in reasons)
@@ -95,7 +96,7 @@ def allowed_until(rules: RuleSet, facts: Facts, now: datetime, limit: datetime) 
     end = seconds(limit)
     for zone in (*question.zones, *rules.fixed_zones):
         end = min(end, _next_day(zone, question.now, end))
-    for rule in rules.rules:
+    for rule in rules.applying(question):
         bar = rule.bar(question) if rule.blocks else None
         t = question.now
         while bar is not None and t < end:
@@ -120,27 +121,27 @@ def _next_day(zone: Zone, t: int, end: int) -> int:
     return min(t, end)
 
 
-def _reasons(blocking: list[tuple[CompiledRule, Bar]], now: int) -> tuple[Reason, ...]:
+def _reasons(blocking: list[Blocking], now: int) -> tuple[Reason, ...]:
     """Suppressing rules first, then the latest own `until` first."""
-    found = [_reason(rule, bar, now) for rule, bar in blocking]
+    found = [_reason(*each, now) for each in blocking]
     if len(found) > 1:
         found.sort(key=lambda reason: (reason.pack or "", reason.rule or ""))
         found.sort(key=lambda reason: reason.until or _FAR, reverse=True)
     return tuple(found)
 
 
-def _reason(rule: CompiledRule, bar: Bar, now: int) -> Reason:
-    until = _first_free([bar], now) if bar.curable(now) else None
+def _reason(rule: CompiledRule, bar: Bar, objection: Objection, now: int) -> Reason:
+    until = _first_free([bar], now) if objection.curable else None
     return Reason(
         rule=rule.id,
         pack=rule.pack,
         kind=rule.kind,
-        code=rule.code or bar.code(now),
+        code=rule.code or objection.code,
         effect="suppress" if until is None else "defer",
         until=None if until is None else instant(until),
         cite=rule.cite,
         presumption=rule.presumption,
-        says=bar.says(now, until),
+        says=objection.says(until),
     )
 
 

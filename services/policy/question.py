@@ -32,7 +32,6 @@ class Question:
         "person",
         "place",
         "point_id",
-        "sequence",
         "zones",
     )
 
@@ -58,10 +57,11 @@ class Question:
             if (t := int(entry.at.timestamp())) <= at and entry.outcome != "cancelled"
         ]
         self.household = facts.borrower.household
-        self.sequence = contact.sequence or self._sequence()
 
-    def _sequence(self) -> str:
-        """`first` as long as this actor has not written or called about this debt."""
+    def sequence(self) -> str:
+        """As given; else `first` as long as this actor has not written or called about the debt."""
+        if self.contact.sequence is not None:
+            return self.contact.sequence
         for _, entry in self.history:
             if (
                 entry.direction == "outbound"

@@ -9,7 +9,7 @@ from services.policy.blocks.calendars import Calendar
 from services.policy.blocks.conditions import Lift, lift
 from services.policy.blocks.durations import UnknownCalendar
 from services.policy.blocks.localtime import ALWAYS, DAY, NEVER, Zone, day_number
-from services.policy.blocks.scope import tests_of
+from services.policy.blocks.scope import scope_key, tests_of
 from services.policy.blocks.stops import covering, life, needs_zone
 from services.policy.blocks.zones import EVERY_CANDIDATE, Zones, chosen
 from services.policy.pack import Pack, PackError, Problem
@@ -29,6 +29,7 @@ class CompiledRule:
         "_effective",
         "_lifts",
         "_plain",
+        "_scope",
         "_stops",
         "_tests",
         "_zones",
@@ -51,6 +52,7 @@ class CompiledRule:
         self.blocks = rule.severity == "block" and not shadow
         self.zone_policy = getattr(rule, "zones", EVERY_CANDIDATE)
         self._zones = chosen(self.zone_policy)
+        self._scope = rule.applies
         self._tests = tests_of(rule.applies, unknown=True)
         self._stops = rule.applies.stop
         self._effective = _common(rule.effective, pack.effective)
@@ -58,13 +60,19 @@ class CompiledRule:
         self._plain = not (self._stops or self._effective or self._lifts)
         self._bind = kind.compile(rule, calendars)
 
+    def asks(self, key: str) -> bool:
+        """Does its scope compare this fact?"""
+        return getattr(self._scope, key) is not None
+
+    def applies(self, question: Question) -> bool:
+        """Is the contact in its scope? Its `stop`, which moves with the clock, is
+        left to the bar."""
+        return all(test(question) for test in self._tests)
+
     def bar(self, question: Question) -> Bar | None:
         """What the rule has to say about this contact, at `now` and later; None if it can block it
         at no hour.
         """
-        for test in self._tests:
-            if not test(question):
-                return None
         zones = self._zones(question)
         bar = self._bind(question, zones)
         if bar is None or self._plain:
@@ -87,9 +95,7 @@ class Guarded:
         "_lifts",
         "_question",
         "_zones",
-        "code",
-        "curable",
-        "says",
+        "objection",
     )
 
     def __init__(
@@ -101,7 +107,7 @@ class Guarded:
         self._lifting: list[Timed] | None = None
         self._question = question
         self._zones = zones
-        self.code, self.curable, self.says = bar.code, bar.curable, bar.says
+        self.objection = bar.objection
 
     def blocks(self, t: int) -> bool:
         return (
@@ -127,7 +133,15 @@ class RuleSet:
     rules.
     """
 
-    __slots__ = ("fixed_zones", "packs", "rules", "version")
+    __slots__ = (
+        "_applying",
+        "_by_days",
+        "_by_sequence",
+        "fixed_zones",
+        "packs",
+        "rules",
+        "version",
+    )
 
     def __init__(
         self, packs: tuple[Pack, ...], rules: tuple[CompiledRule, ...], version: str
@@ -135,6 +149,9 @@ class RuleSet:
         self.packs = packs
         self.rules = rules
         self.version = version
+        self._by_sequence = any(rule.asks("sequence") for rule in rules)
+        self._by_days = any(rule.asks("days_past_due") for rule in rules)
+        self._applying: dict[tuple[object, ...], tuple[CompiledRule, ...]] = {}
         self.fixed_zones: tuple[Zone, ...] = tuple(
             {
                 fixed
@@ -143,6 +160,20 @@ class RuleSet:
                 for fixed in chosen(rule.zone_policy)(None)  # type: ignore[arg-type]
             }
         )
+
+    def applying(self, question: Question) -> tuple[CompiledRule, ...]:
+        """The rules whose scope the contact is in; looked up, for few kinds of contact are many."""
+        key = scope_key(question, sequence=self._by_sequence, days=self._by_days)
+        found = self._applying.get(key)
+        if found is None:
+            if len(self._applying) > _REMEMBERED:
+                self._applying.clear()
+            found = tuple(rule for rule in self.rules if rule.applies(question))
+            self._applying[key] = found
+        return found
+
+
+_REMEMBERED = 10_000
 
 
 def compile_rules(packs: Iterable[Pack], shadow: Iterable[Pack] = ()) -> RuleSet:

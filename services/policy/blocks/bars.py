@@ -5,7 +5,8 @@ A bar is made for one question and asked about several instants, from `now` on, 
 Rules that cannot block this contact at whatever hour make none, so an allow costs little.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from services.policy.blocks.localtime import ALWAYS, NEVER
 
@@ -19,29 +20,27 @@ class Bar(Protocol):
 
     def changes(self, t: int) -> int: ...
 
-    def code(self, t: int) -> str:
-        """The reason code of a rule that blocks at `t`."""
+    def objection(self, t: int) -> "Objection":
+        """What to say of a bar that blocks at `t`."""
         ...
 
-    def curable(self, t: int) -> bool:
-        """Does time alone cure what blocks at `t`?"""
-        ...
 
-    def says(self, t: int, until: int | None) -> str:
-        """One sentence for a person about what blocks at `t`; `until` is when this rule alone would
-        allow.
-        """
-        ...
+class Objection(NamedTuple):
+    """Why a rule blocks. `curable`: time alone cures it. `says(until)`: one sentence for a person;
+    `until` is when this rule alone would allow, None if it does not within the horizon."""
+
+    code: str
+    curable: bool
+    says: Callable[[int | None], str]
 
 
 class Standing:
     """Blocks whatever the clock says: a fact must change, or a person must decide."""
 
-    __slots__ = ("_code", "_sentence")
+    __slots__ = ("_objection",)
 
     def __init__(self, code: str, sentence: str) -> None:
-        self._code = code
-        self._sentence = sentence
+        self._objection = Objection(code, False, lambda until: sentence)
 
     def blocks(self, t: int) -> bool:
         return True
@@ -49,14 +48,8 @@ class Standing:
     def changes(self, t: int) -> int:
         return NEVER
 
-    def code(self, t: int) -> str:
-        return self._code
-
-    def curable(self, t: int) -> bool:
-        return False
-
-    def says(self, t: int, until: int | None) -> str:
-        return self._sentence
+    def objection(self, t: int) -> Objection:
+        return self._objection
 
 
 ZONE_UNKNOWN = Standing(

@@ -9,10 +9,13 @@ from msgspec import Struct
 
 from services.policy import words
 from services.policy.blocks.durations import Span
-from services.policy.blocks.localtime import Zone, calendar_date, day_number, weekday
+from services.policy.blocks.localtime import DAY, Zone, calendar_date, day_number, weekday
 from services.policy.strict import Invalid, Path, known_keys, one_of, read, shown
 
 Period = Literal["day", "week", "month"]
+
+
+_DATES = {"day": 1, "week": 7, "month": 31}
 
 
 class Counting(Struct, frozen=True):
@@ -24,6 +27,13 @@ class Counting(Struct, frozen=True):
     days: int = 0
     period: Period | None = None
     starts: int = 0
+
+    @property
+    def longest(self) -> int:
+        """Seconds after which an entry counts no more in any zone; local days differ from 24 h."""
+        if self.rolling is not None:
+            return self.rolling
+        return (self.days or _DATES[self.period or "month"]) * DAY + 2 * DAY
 
     def ends(self, at: int, zone: Zone | None) -> int:
         """The first instant at which an entry of then no longer counts."""

@@ -41,6 +41,29 @@ class Scope(Struct, frozen=True, kw_only=True):
 Test = Callable[[Question], bool]
 
 
+def scope_key(question: Question, *, sequence: bool, days: bool) -> tuple[object, ...]:
+    """The facts that a scope compares: two questions with the same key are the business of the
+    same rules. Sequence and days past due cost something or vary much, so only where asked for."""
+    facts, contact = question.facts, question.contact
+    debt, point = facts.debt, contact.contact_point
+    return (
+        contact.channel,
+        contact.purpose,
+        contact.recipient,
+        contact.class_,
+        contact.technology,
+        facts.actor.role,
+        debt.product,
+        debt.stage,
+        debt.time_barred,
+        point.kind,
+        point.place,
+        point.shared,
+        question.sequence() if sequence else None,
+        debt.days_past_due if days else None,
+    )
+
+
 def tests_of(scope: Scope, *, unknown: bool) -> list[Test]:
     """One test for each key but `stop`, which moves with the clock. An unknown fact gives
     `unknown`: it matches in `applies` and does not match in `unless`.
@@ -112,7 +135,7 @@ def _technology(question: Question) -> str | None:
 
 
 def _sequence(question: Question) -> str:
-    return question.sequence
+    return question.sequence()
 
 
 def _place(question: Question) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from services.policy import words
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Timed
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection, Timed
 from services.policy.blocks.consents import ConsentTo, leaves
 from services.policy.blocks.durations import Calendars, counted
 from services.policy.blocks.localtime import NEVER, day_number
@@ -83,23 +83,19 @@ class Unproved:
         edges = [leave.changes(t) for leave in self._leaves or ()]
         return min([self._proved, *edges]) if t < self._proved else NEVER
 
-    def code(self, t: int) -> str:
-        return "consent_missing" if self._lacks_consent(t) else "reassigned_number_check"
-
-    def curable(self, t: int) -> bool:
-        return False
-
-    def says(self, t: int, until: int | None) -> str:
+    def objection(self, t: int) -> Objection:
         if self._lacks_consent(t):
-            return "No consent that this rule accepts covers this contact."
+            return Objection("consent_missing", False, lambda until: _MISSING)
         assert self._recheck is not None
         days = counted(self._recheck.days, "day")
-        return (
-            f"Nothing has shown within {days} that this number or address is still the borrower's."
-        )
+        return Objection("reassigned_number_check", False, lambda until: _UNPROVED.format(days))
 
     def _lacks_consent(self, t: int) -> bool:
         return self._leaves is not None and not any(leave.holds(t) for leave in self._leaves)
+
+
+_MISSING = "No consent that this rule accepts covers this contact."
+_UNPROVED = "Nothing has shown within {} that this number or address is still the borrower's."
 
 
 def _proved_until(recheck: Recheck, question: Question, zones: Zones) -> int | None:

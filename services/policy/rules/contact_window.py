@@ -4,10 +4,10 @@ borrower wishes.
 
 from typing import Annotated
 
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection
 from services.policy.blocks.durations import Calendars, named
 from services.policy.blocks.hours import Hours, WeeklyHours, recurring
-from services.policy.blocks.localtime import ALWAYS, NEVER, Zone, seconds, zone
+from services.policy.blocks.localtime import ALWAYS, DAY, NEVER, Zone, seconds, zone
 from services.policy.blocks.sentences import day_in_words, moment, reading
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
 from services.policy.facts import Preference
@@ -52,44 +52,40 @@ def contact_window(rule: ContactWindow, calendars: Calendars) -> Bind:
 class Window:
     """Closed at `t` if it is closed in any of the zones."""
 
-    __slots__ = ("_hours", "_zones")
+    __slots__ = ("_days", "_hours", "_zones")
 
     def __init__(self, hours: WeeklyHours, zones: Zones) -> None:
         self._hours = hours
         self._zones = zones
+        self._days: dict[int, tuple[tuple[int, bool], ...]] = {}
 
     def blocks(self, t: int) -> bool:
-        is_open = self._hours.is_open
-        for each in self._zones:  # noqa: SIM110 (faster than any() over a generator)
-            if not is_open(each, t):
-                return True
-        return False
+        for end, closed in self._days.get(t // DAY) or self._explore(t // DAY):
+            if t < end:
+                return closed
+        raise AssertionError("the stretches of a UTC day cover it")
 
     def changes(self, t: int) -> int:
-        marks = self._hours.marks
-        closed = self._closed(t)
-        if closed:
-            return max(each.next_mark(t, marks) for each in closed)
-        return min(each.next_mark(t, marks) for each in self._zones)
+        for end, _ in self._days.get(t // DAY) or self._explore(t // DAY):
+            if t < end:
+                return end
+        raise AssertionError("the stretches of a UTC day cover it")
 
-    def code(self, t: int) -> str:
-        return min((self._code(each, t) for each in self._closed(t)), key=_CODES.index)
+    def objection(self, t: int) -> Objection:
+        closed = [each for each in self._zones if not self._hours.is_open(each, t)]
+        codes = [self._code(each, t) for each in closed]
+        code = min(codes, key=_CODES.index)
+        here = closed[codes.index(code)]
+        return Objection(code, True, lambda until: self._says(code, here, t, until))
 
-    def curable(self, t: int) -> bool:
-        return True
-
-    def says(self, t: int, until: int | None) -> str:
-        code = self.code(t)
-        here = next(each for each in self._closed(t) if self._code(each, t) == code)
-        day = here.day(t)
-        why = {
-            "holiday": f", and the hours of {day_in_words(day)} are those of its holidays",
-            "closed_day": f", and {day_in_words(day)} is a day without contact",
-        }.get(code, "")
+    def _says(self, code: str, here: Zone, t: int, until: int | None) -> str:
+        if code == "outside_contact_window":
+            why = ""
+        elif code == "holiday":
+            why = f", and the hours of {day_in_words(here.day(t))} are those of its holidays"
+        else:
+            why = f", and {day_in_words(here.day(t))} is a day without contact"
         return f"It is {_where(here, t, self._zones)}{why}. {_opening(here, t, until)}"
-
-    def _closed(self, t: int) -> list[Zone]:
-        return [each for each in self._zones if not self._hours.is_open(each, t)]
 
     def _code(self, here: Zone, t: int) -> str:
         day = here.day(t)
@@ -97,7 +93,24 @@ class Window:
             return "holiday"
         return "outside_contact_window" if self._hours.of(day) else "closed_day"
 
+    def _explore(self, utc_day: int) -> tuple[tuple[int, bool], ...]:
+        """The stretches of a UTC day, each with its end and whether it is closed; kept, for most
+        questions are about the same few days."""
+        t, end = utc_day * DAY, utc_day * DAY + DAY
+        stretches: list[tuple[int, bool]] = []
+        while t < end:
+            closed = not all(self._hours.is_open(each, t) for each in self._zones)
+            t = min(end, *(each.next_mark(t, self._hours.marks) for each in self._zones))
+            if stretches and stretches[-1][1] == closed:
+                stretches.pop()
+            stretches.append((t, closed))
+        if len(self._days) > _REMEMBERED_DAYS:
+            self._days.clear()
+        found = self._days[utc_day] = tuple(stretches)
+        return found
 
+
+_REMEMBERED_DAYS = 1_000
 _CODES = ("holiday", "closed_day", "outside_contact_window")
 
 
@@ -156,13 +169,10 @@ class Wishes:
             later.extend(each.next_mark(t, wish.hours.marks) for each in zones)
         return min(later)
 
-    def code(self, t: int) -> str:
-        return "inconvenient_time_designated"
+    def objection(self, t: int) -> Objection:
+        return Objection("inconvenient_time_designated", True, lambda until: self._says(t, until))
 
-    def curable(self, t: int) -> bool:
-        return True
-
-    def says(self, t: int, until: int | None) -> str:
+    def _says(self, t: int, until: int | None) -> str:
         here = next(each for each in self._zones if self._barred(t, each))
         live = [wish for wish in self._wishes if wish.begins <= t < wish.ends]
         wish = next(wish for wish in live if wish.bars(t, here))

@@ -1,8 +1,8 @@
 """No contact too soon after an event, such as a conversation: the day of the event is day one."""
 
 from services.policy import words
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar
-from services.policy.blocks.durations import Calendars, Duration
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection
+from services.policy.blocks.durations import Calendars, Duration, Length
 from services.policy.blocks.entries import EntryFilter, matching
 from services.policy.blocks.keys import MultiDebt, belonging
 from services.policy.blocks.localtime import NEVER
@@ -37,7 +37,7 @@ def cooldown_after(rule: CooldownAfter, calendars: Calendars) -> Bind:
             return ZONE_UNKNOWN
         latest = max(events)  # whatever follows an earlier one ends no later
         free_at = max([length.end(latest, zone) for zone in zones or (None,)])
-        return Cooling(free_at, str(length), zones) if free_at > question.now else None
+        return Cooling(free_at, length, zones) if free_at > question.now else None
 
     return bind
 
@@ -47,7 +47,7 @@ class Cooling:
 
     __slots__ = ("_free_at", "_length", "_zones")
 
-    def __init__(self, free_at: int, length: str, zones: Zones) -> None:
+    def __init__(self, free_at: int, length: Length, zones: Zones) -> None:
         self._free_at = free_at
         self._length = length
         self._zones = zones
@@ -58,14 +58,9 @@ class Cooling:
     def changes(self, t: int) -> int:
         return self._free_at if t < self._free_at else NEVER
 
-    def code(self, t: int) -> str:
-        return "cooldown"
+    def objection(self, t: int) -> Objection:
+        return Objection("cooldown", True, lambda until: self._says(t, until))
 
-    def curable(self, t: int) -> bool:
-        return True
-
-    def says(self, t: int, until: int | None) -> str:
-        return (
-            f"An earlier contact bars another for {self._length}. "
-            f"{free_again(self._zones, t, until)}"
-        )
+    def _says(self, t: int, until: int | None) -> str:
+        again = free_again(self._zones, t, until)
+        return f"An earlier contact bars another for {self._length}. {again}"

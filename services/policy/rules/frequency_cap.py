@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from services.policy import words
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection
 from services.policy.blocks.channels import counted_as
 from services.policy.blocks.counting import Counting, read_window
 from services.policy.blocks.durations import Calendars, counted
@@ -56,10 +56,16 @@ def frequency_cap(rule: FrequencyCap, calendars: Calendars) -> Bind:
             return None
         if local and not zones:
             return ZONE_UNKNOWN
+        if len(question.history) < most:
+            return None
         if most == 0:
-            return Full(NEVER, question.now, rule, zones)
+            return Full(NEVER, rule, zones)
+        # What is older than any window of this kind no longer counts, and never will again.
+        oldest = question.now - window.longest
         counting = [
-            past for past in question.history if matches(past[1]) and belongs(question, past[1])
+            past
+            for past in question.history
+            if past[0] > oldest and matches(past[1]) and belongs(question, past[1])
         ]
         if len(counting) < most:
             return None
@@ -78,18 +84,18 @@ def frequency_cap(rule: FrequencyCap, calendars: Calendars) -> Bind:
         free_at = (
             max([window.ends(pivot, zone) for zone in zones]) if local else window.ends(pivot, None)
         )
-        return Full(free_at, pivot, rule, zones) if free_at > question.now else None
+        return Full(free_at, rule, zones) if free_at > question.now else None
 
     return bind
 
 
 class Full:
-    """No room before `free_at`; `pivot` is the entry whose leaving the window makes room."""
+    """No room before `free_at`."""
 
-    __slots__ = ("_free_at", "_pivot", "_rule", "_zones")
+    __slots__ = ("_free_at", "_rule", "_zones")
 
-    def __init__(self, free_at: int, pivot: int, rule: FrequencyCap, zones: Zones) -> None:
-        self._free_at, self._pivot = free_at, pivot
+    def __init__(self, free_at: int, rule: FrequencyCap, zones: Zones) -> None:
+        self._free_at = free_at
         self._rule = rule
         self._zones = zones
 
@@ -99,20 +105,18 @@ class Full:
     def changes(self, t: int) -> int:
         return self._free_at if t < self._free_at else NEVER
 
-    def code(self, t: int) -> str:
-        return "channel_exclusivity" if self._rule.aggregate == "distinct" else "frequency_cap"
+    def objection(self, t: int) -> Objection:
+        distinct = self._rule.aggregate == "distinct"
+        code = "channel_exclusivity" if distinct else "frequency_cap"
+        return Objection(code, True, lambda until: self._says(t, until))
 
-    def curable(self, t: int) -> bool:
-        return True
-
-    def says(self, t: int, until: int | None) -> str:
+    def _says(self, t: int, until: int | None) -> str:
         most, window = self._rule.max, self._rule.window
         if most == 0:
             return "This rule leaves no room for such a contact."
         if self._rule.aggregate == "distinct":
-            what = (
-                f"Only {counted(most, 'channel')} may be used {window}, and this would be one more."
-            )
+            channels = counted(most, "channel")
+            what = f"Only {channels} may be used {window}, and this would be one more."
         else:
             kind = described(self._rule.counts, unit="attempt")
             what = f"At most {most} {kind} may be made {window}, and that number is reached."

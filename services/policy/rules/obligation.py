@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.policy import words
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection
 from services.policy.blocks.durations import Calendars, Duration
 from services.policy.blocks.localtime import NEVER, day_number, seconds
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
@@ -65,11 +65,6 @@ class Overdue:
     def changes(self, t: int) -> int:
         return min((edge for span in self._spans for edge in span if edge > t), default=NEVER)
 
-    def code(self, t: int) -> str:
-        return "required_action_overdue"
-
-    def curable(self, t: int) -> bool:
-        return False
-
-    def says(self, t: int, until: int | None) -> str:
-        return f"A duty of the lender or collector is overdue: {self._name}."
+    def objection(self, t: int) -> Objection:
+        sentence = f"A duty of the lender or collector is overdue: {self._name}."
+        return Objection("required_action_overdue", False, lambda until: sentence)

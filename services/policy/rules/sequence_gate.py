@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Struct
 
 from services.policy import words
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Standing
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection, Standing
 from services.policy.blocks.channels import spelled_out
 from services.policy.blocks.durations import Calendars, Duration, Length, counted
 from services.policy.blocks.entries import EntryFilter, UnitOrOutcomes, described
@@ -192,15 +192,13 @@ class Gate:
         ]
         return min(edges, default=NEVER)
 
-    def code(self, t: int) -> str:
-        return _CODE
+    def objection(self, t: int) -> Objection:
+        """Curable if, in every zone where it is shut, there is a notice that is merely too young."""
+        curable = all(_opens(here, t) or _ripens(here, t) for here in self._ages)
+        return Objection(_CODE, curable, lambda until: self._says(curable, t, until))
 
-    def curable(self, t: int) -> bool:
-        """In every zone where it is shut there is a notice that is merely too young."""
-        return all(_opens(here, t) or _ripens(here, t) for here in self._ages)
-
-    def says(self, t: int, until: int | None) -> str:
-        if not self.curable(t):
+    def _says(self, curable: bool, t: int, until: int | None) -> str:
+        if not curable:
             return f"The {self._name} that must come first is not there, or too old."
         return f"The {self._name} is too young. {free_again(self._zones, t, until)}"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from services.policy import words
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Spans, Timed
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection, Spans, Timed
 from services.policy.blocks.conditions import lift
 from services.policy.blocks.durations import Calendars, Duration
 from services.policy.blocks.localtime import ALWAYS, NEVER
@@ -141,29 +141,24 @@ class Stopped:
             return max(stop.changes(t) for stop in blocking)
         return min(stop.changes(t) for stop in self._live)
 
-    def code(self, t: int) -> str:
-        kind = self._first_known(t)
-        return "zone_unknown" if kind is None else CODES[kind]
-
-    def curable(self, t: int) -> bool:
-        return self._waits and all(stop.known for stop in self._blocking(t))
-
-    def says(self, t: int, until: int | None) -> str:
-        kind = self._first_known(t)
+    def objection(self, t: int) -> Objection:
+        blocking = self._blocking(t)
+        kind = min((stop.kind for stop in blocking if stop.known), default=None)
         if kind is None:
-            return ZONE_UNKNOWN.says(t, until)
+            return ZONE_UNKNOWN.objection(t)
+        curable = self._waits and all(stop.known for stop in blocking)
+        return Objection(CODES[kind], curable, lambda until: self._says(kind, curable, t, until))
+
+    def _says(self, kind: str, curable: bool, t: int, until: int | None) -> str:
         sentence = _SENTENCES[kind]
-        return f"{sentence} {free_again(self._zones, t, until)}" if self.curable(t) else sentence
+        return f"{sentence} {free_again(self._zones, t, until)}" if curable else sentence
 
     def _blocking(self, t: int) -> list[LiveStop]:
         return [stop for stop in self._live if stop.blocks(t)]
 
-    def _first_known(self, t: int) -> str | None:
-        return min((stop.kind for stop in self._blocking(t) if stop.known), default=None)
-
 
 _SENTENCES = {
-    "opt_out": "The person asked us to stop using this channel or address, or this kind of message.",
+    "opt_out": "The person asked us to stop using this channel, address or kind of message.",
     "cease": "The person asked not to be contacted any more.",
     "refusal_to_pay": "The person refused to pay, which ends contact about the debt.",
     "attorney": "A lawyer acts for the person.",
