@@ -28,6 +28,8 @@ def test_a_packs_own_cases_come_out_right_and_for_the_expected_reason(pack: str)
 
 @every_pack
 def test_every_rule_blocks_or_warns_in_a_case_of_its_pack(pack: str) -> None:
-    heard = {reason.rule for answer in _answers(pack) for reason in answer.reasons + answer.warnings}
+    heard = {
+        reason.rule for answer in _answers(pack) for reason in answer.reasons + answer.warnings
+    }
     silent = {str(rule.id) for rule in load_shipped(pack).rules if rule.kind != "retention"} - heard
     assert silent == set()
