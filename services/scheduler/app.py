@@ -72,7 +72,8 @@ async def run(settings: Settings, cadences: Mapping[str, Cadence]) -> None:
                         after_commit=emitter.nudge,
                     )
                 )
-                log.get().info("started", port=port, host=settings.http_host, count=admin_port)
+                log.get().info("started", name="doors", host=settings.http_host, port=port)
+                log.get().info("started", name="admin", host=settings.admin_host, port=admin_port)
         finally:
             await producer.close()
 

@@ -343,4 +343,3 @@ async def test_a_watermark_goes_to_every_partition_and_is_as_old_as_the_slowest(
     assert [row["partition"] for row in rows] == list(range(12))
     # Partition 0 was first alone; 1 is behind it, and nothing goes back.
     assert {event.as_of for event in told} == {NOW - timedelta(minutes=5)}
-    assert NOW.date() < DUE_DATE
