@@ -1,0 +1,15 @@
+"""`python -m services.policy`: the policy service as one process."""
+
+from services.policy.app import run
+from services.policy.settings import Settings
+from services.runtime import service, settings
+
+
+def main() -> None:
+    """Read the settings, then run until told to stop."""
+    read = settings.load(Settings)
+    service.run(lambda: run(read))
+
+
+if __name__ == "__main__":
+    main()

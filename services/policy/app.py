@@ -1,0 +1,74 @@
+"""Builds the policy service: the only file that makes pools, streams, servers and tasks."""
+
+import asyncio
+import sys
+
+from services.policy import handlers, jurisdictions, upkeep
+from services.policy.doors import Doors
+from services.policy.handlers import Context
+from services.policy.rulesets import RuleSets
+from services.policy.settings import Settings
+from services.runtime import admin, clock, log
+from services.runtime.apikeys import ApiKeys
+from services.runtime.consume import consume
+from services.runtime.database import pool
+from services.runtime.outbox import Outbox
+from services.runtime.streams import open_stream
+from services.runtime.web import application
+
+GROUP = "policy"
+
+
+async def run(settings: Settings) -> None:
+    """Serve until cancelled."""
+    log.configure("policy", settings.log_format, settings.log_level)
+    async with (
+        pool(settings.database_url, schema="policy", max_size=settings.database_pool_size) as db,
+        open_stream(settings) as stream,
+    ):
+        async with db.acquire() as connection:
+            if await clock.is_stepped(connection) and not settings.sandbox:
+                sys.exit(
+                    "This database has the stepped clock of a demo or a test. Use another, or set"
+                    " DUNWELL_SANDBOX=true if every provider is the sandbox."
+                )
+            await upkeep.make_partitions(connection)
+        producer = await stream.producer()
+        outbox = Outbox(db, producer)
+        context = Context(
+            rule_sets=RuleSets(jurisdictions.load()),
+            identity_key=settings.identity_key.get_secret_value().encode(),
+        )
+        doors = Doors(
+            context=context,
+            db=db,
+            keys=ApiKeys(db, settings.api_key_pepper.get_secret_value().encode()),
+            outbox=outbox,
+            sandbox=settings.sandbox,
+        )
+        health = admin.Health()
+        try:
+            async with (
+                upkeep.clock_steps(db) as stepped,
+                admin.serve(health, settings.admin_host, settings.admin_port) as admin_port,
+                admin.serving(
+                    application(doors.routes()), settings.http_host, settings.http_port
+                ) as http_port,
+                asyncio.TaskGroup() as tasks,
+            ):
+                log.get().info("started", port=http_port, host=settings.http_host, count=admin_port)
+                tasks.create_task(outbox.run())
+                tasks.create_task(upkeep.sweep_held(db, context.rule_sets, outbox, stepped))
+                tasks.create_task(upkeep.measure(db))
+                tasks.create_task(
+                    consume(
+                        stream=stream,
+                        db=db,
+                        group=GROUP,
+                        handlers=handlers.bound(context),
+                        outbox=outbox,
+                        health=health,
+                    )
+                )
+        finally:
+            await producer.close()

@@ -1,0 +1,161 @@
+"""The decision log: every answer with its reasons, its rule-set version and its facts by hash.
+
+Never the text of a message, never an address: facts name contact points by pseudonym.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+from uuid import UUID, uuid4
+
+import msgspec
+
+from services.policy.gather import Asked
+from services.policy.rulesets import RuleSets
+from services.policy.verdict import Outcome, Ruling
+from services.runtime import metrics, queries
+from services.runtime.database import Connection
+
+SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
+
+# Sets in one order: the same facts have the same hash in every process.
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class Last(msgspec.Struct, frozen=True, kw_only=True):
+    """The last decision about a reminder: its key, and what it said on which facts."""
+
+    decision_id: UUID
+    decided_at: datetime
+    digest: bytes
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision ready for the log."""
+
+    asked: Asked
+    ruling: Ruling
+    rule_set: str | None
+    attempt_id: UUID | None
+    facts: bytes | None
+    facts_hash: bytes | None
+    last: Last  # this decision, as the next will find it
+    repeats: bool  # the one before it said the same on the same facts
+
+
+def make(
+    asked: Asked,
+    ruling: Ruling,
+    rule_set: str | None,
+    now: datetime,
+    before: Last | None,
+    attempt_id: UUID | None = None,
+) -> Made:
+    """A refusal that repeats the one before it word for word is that one, counted once more."""
+    facts = _encoder.encode(_compact(ruling)) if ruling.facts else None
+    facts_hash = hashlib.sha256(facts).digest() if facts else None
+    said = (ruling.outcome, ruling.code, ruling.rule, rule_set, facts_hash, attempt_id is None)
+    digest = hashlib.blake2b(repr(said).encode(), digest_size=16).digest()
+    waiting = ruling.outcome in (Outcome.DEFER, Outcome.HOLD)
+    repeats = waiting and before is not None and before.digest == digest
+    if repeats and before is not None:
+        last = before
+    else:
+        last = Last(decision_id=uuid4(), decided_at=now, digest=digest)
+    return Made(
+        asked=asked,
+        ruling=ruling,
+        rule_set=rule_set,
+        attempt_id=attempt_id,
+        facts=facts,
+        facts_hash=facts_hash,
+        last=last,
+        repeats=repeats,
+    )
+
+
+async def log(
+    connection: Connection,
+    made: Sequence[Made],
+    now: datetime,
+    checkpoint: Literal["due", "redeem"],
+    rule_sets: RuleSets,
+) -> None:
+    """Write a batch of decisions, in a statement each for decisions, facts and repeats."""
+    new = [m for m in made if not m.repeats]
+    if new:
+        await _insert(connection, new, now, checkpoint)
+        await _name_rule_sets(connection, new, now, rule_sets)
+    facts = {(m.asked.tenant, m.facts_hash): m.facts for m in new if m.facts_hash}
+    if facts:
+        await connection.execute(
+            SQL["log_facts"],
+            [tenant for tenant, _ in facts],
+            [digest for _, digest in facts],
+            [text.decode() for text in facts.values() if text],
+        )
+    repeated = [m for m in made if m.repeats]
+    if repeated:
+        await connection.execute(
+            SQL["count_repeats"],
+            [m.asked.tenant for m in repeated],
+            [m.last.decision_id for m in repeated],
+            [m.last.decided_at for m in repeated],
+            [m.ruling.until for m in repeated],
+            now,
+        )
+    counter = metrics.DECISIONS if checkpoint == "due" else metrics.REDEEMS
+    for m in made:
+        counter.labels(m.ruling.outcome.value, m.ruling.code or "").inc()
+
+
+async def _insert(
+    connection: Connection, new: Sequence[Made], now: datetime, checkpoint: str
+) -> None:
+    await connection.execute(
+        SQL["log_decisions"],
+        [m.asked.tenant for m in new],
+        [m.last.decision_id for m in new],
+        [m.asked.reminder_id for m in new],
+        [m.asked.emission for m in new],
+        [m.attempt_id for m in new],
+        [m.asked.borrower_id for m in new],
+        [m.asked.loan_id for m in new],
+        [m.asked.installment_number for m in new],
+        [m.ruling.outcome.value for m in new],
+        [m.ruling.until for m in new],
+        [m.ruling.code for m in new],
+        [m.ruling.rule for m in new],
+        [m.rule_set for m in new],
+        [m.facts_hash for m in new],
+        [_encoder.encode(m.ruling.answers).decode() for m in new],
+        now,
+        checkpoint,
+    )
+
+
+async def _name_rule_sets(
+    connection: Connection, new: Sequence[Made], now: datetime, rule_sets: RuleSets
+) -> None:
+    """Which packs, by hash, are in the rule sets that these decisions name."""
+    named = sorted({(m.asked.tenant, m.rule_set) for m in new if m.rule_set})
+    if named:
+        await connection.execute(
+            SQL["log_rule_sets"],
+            [tenant for tenant, _ in named],
+            [version for _, version in named],
+            [_encoder.encode(rule_sets.contents(version)).decode() for _, version in named],
+            now,
+        )
+
+
+def _compact(ruling: Ruling) -> list[object]:
+    """The facts of the first question whole; of the others the contact, if all else is the same."""
+    first, *others = ruling.facts
+    parts: list[object] = [first]
+    for facts in others:
+        same = facts.history is first.history and facts.debt == first.debt
+        parts.append({"contact": facts.contact} if same else facts)
+    return parts

@@ -1,0 +1,207 @@
+"""Policy's HTTP doors: redeem, the paid door, stops, consents, preferences, activations, why."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from services.events.base import TENANT_PATTERN
+from services.events.loans import DebtChanged
+from services.events.permits import MAX_REDEEMS, RedeemAnswer, RedeemRequest
+from services.events.reminders import ReminderCancelled
+from services.events.stops import (
+    ConsentGiven,
+    ConsentRevoked,
+    PreferenceStated,
+    StopLifted,
+    StopRecorded,
+)
+from services.policy import activation, explain, held, intake, stops
+from services.policy.activation import Activation, Deactivation
+from services.policy.handlers import Context
+from services.policy.locks import borrower_subject, lock, repeating
+from services.policy.redeem import redeem
+from services.policy.stops import StopEvent
+from services.runtime.apikeys import EVERY_TENANT, ApiKeys
+from services.runtime.database import Pool, transaction
+from services.runtime.outbox import Outbox
+from services.runtime.web import FieldError, Problem, json_response, read_json
+
+E = TypeVar("E", bound=StopEvent)
+
+
+class Paid(msgspec.Struct, frozen=True, kw_only=True):
+    """What is owed now, and which reminders are off: together, under the locks."""
+
+    debts: tuple[DebtChanged, ...] = ()
+    cancelled: tuple[ReminderCancelled, ...] = ()
+
+
+class Doors:
+    """The routes and what they share."""
+
+    def __init__(
+        self, *, context: Context, db: Pool, keys: ApiKeys, outbox: Outbox, sandbox: bool
+    ) -> None:
+        self._context = context
+        self._db = db
+        self._keys = keys
+        self._outbox = outbox
+        self._sandbox = sandbox
+
+    def routes(self) -> list[web.RouteDef]:
+        """The table of docs/architecture.md."""
+        return [
+            web.post("/v1/permits:redeem", self.redeem),
+            web.post("/v1/debts", self.paid),
+            web.post("/v1/stops", self.stop),
+            web.post("/v1/stops/{id}:lift", self.lift),
+            web.post("/v1/consents", self.consent),
+            web.post("/v1/consents/{id}:revoke", self.revoke),
+            web.post("/v1/preferences", self.preference),
+            web.post("/v1/activations", self.activate),
+            web.post("/v1/activations:end", self.deactivate),
+            web.get("/v1/activations", self.activations),
+            web.get("/v1/decisions/{id}", self.decision),
+            web.get("/v1/reminders/{id}/decisions", self.decisions),
+            web.get("/v1/held", self.held),
+        ]
+
+    async def redeem(self, request: web.Request) -> web.Response:
+        """May these leave now?  Books what may."""
+        await self._keys.tenant(request, "service")
+        asked = await read_json(request, RedeemRequest)
+        if len(asked.redeems) > MAX_REDEEMS:
+            fix = f"ask in batches of at most {MAX_REDEEMS}"
+            raise Problem(
+                422, "invalid", fix, [FieldError("redeems", f"has {len(asked.redeems)}", fix)]
+            )
+        results = await redeem(self._db, self._context.rule_sets, self._outbox, asked.redeems)
+        return json_response(RedeemAnswer(results=tuple(results)))
+
+    async def paid(self, request: web.Request) -> web.Response:
+        """Debts changed and reminders cancelled: committed before the answer."""
+        await self._keys.tenant(request, "service")
+        paid = await read_json(request, Paid)
+
+        whom = {borrower_subject(d.tenant, d.borrower_id) for d in paid.debts}
+        whom |= {borrower_subject(c.tenant, c.borrower_id) for c in paid.cancelled}
+
+        async def commit() -> None:
+            async with transaction(self._db) as connection:
+                await lock(connection, whom)
+                await intake.debts(connection, paid.debts)
+                await intake.bury(connection, paid.cancelled)
+                gone = [(c.tenant, c.reminder_id) for c in paid.cancelled]
+                await held.let_go(connection, gone)
+
+        await repeating(commit)
+        return web.Response(status=204)
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """A reason not to contact."""
+        return await self._record(request, await self._event(request, StopRecorded))
+
+    async def lift(self, request: web.Request) -> web.Response:
+        """A stop has ended."""
+        stop_id = str(_id(request))
+        return await self._record(request, await self._event(request, StopLifted, stop_id=stop_id))
+
+    async def consent(self, request: web.Request) -> web.Response:
+        """Leave to use a channel, or more."""
+        return await self._record(request, await self._event(request, ConsentGiven))
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        """A consent was withdrawn."""
+        given = str(_id(request))
+        event = await self._event(request, ConsentRevoked, consent_id=given)
+        return await self._record(request, event)
+
+    async def preference(self, request: web.Request) -> web.Response:
+        """A narrower time."""
+        return await self._record(request, await self._event(request, PreferenceStated))
+
+    async def activate(self, request: web.Request) -> web.Response:
+        """Put a pack in force for the key's tenant."""
+        tenant = await self._keys.tenant(request, "admin")
+        asked = await read_json(request, Activation)
+        async with transaction(self._db) as connection:
+            done = await activation.activate(
+                connection, self._context.rule_sets, tenant, asked, sandbox=self._sandbox
+            )
+        return json_response(done, 201)
+
+    async def deactivate(self, request: web.Request) -> web.Response:
+        """End a pack for the key's tenant."""
+        tenant = await self._keys.tenant(request, "admin")
+        asked = await read_json(request, Deactivation)
+        async with transaction(self._db) as connection:
+            await activation.deactivate(connection, tenant, asked)
+        return web.Response(status=204)
+
+    async def activations(self, request: web.Request) -> web.Response:
+        """Every activation of the key's tenant, ended ones too."""
+        tenant = await self._keys.tenant(request, "admin", "ingest")
+        async with transaction(self._db) as connection:
+            return json_response({"activations": await activation.listed(connection, tenant)})
+
+    async def decision(self, request: web.Request) -> web.Response:
+        """One decision with its facts."""
+        tenant = await self._keys.tenant(request, "ingest", "admin")
+        async with transaction(self._db) as connection:
+            return json_response(await explain.decision(connection, tenant, _id(request)))
+
+    async def decisions(self, request: web.Request) -> web.Response:
+        """Every decision about a reminder, oldest first."""
+        tenant = await self._keys.tenant(request, "ingest", "admin")
+        async with transaction(self._db) as connection:
+            found = await explain.decisions(connection, tenant, _id(request))
+            return json_response({"decisions": found})
+
+    async def held(self, request: web.Request) -> web.Response:
+        """What waits for a person, longest first."""
+        tenant = await self._keys.tenant(request, "ingest", "admin")
+        async with transaction(self._db) as connection:
+            return json_response({"held": await explain.held(connection, tenant)})
+
+    async def _event(self, request: web.Request, kind: type[E], **named: str) -> E:
+        """The body as an event: a lender's tenant comes from the key, a service's from the body."""
+        tenant = await self._keys.tenant(request, "ingest", "service")
+        body = await read_json(request, dict[str, Any])
+        if tenant == EVERY_TENANT:
+            tenant = str(body.get("tenant", ""))
+            if not TENANT_PATTERN.match(tenant):
+                raise _invalid("tenant", "is missing or no tenant's name", "name whose it is")
+        elif body.get("tenant", tenant) != tenant:
+            raise _invalid("tenant", "is not the key's", "leave it out: the key says who you are")
+        try:
+            event = msgspec.convert({**body, **named, "tenant": tenant}, kind, strict=True)
+        except msgspec.ValidationError as error:
+            problem, _, path = str(error).partition(" - at `")
+            # msgspec quotes an offending enum value; a value may be personal, its path is not.
+            safe = problem.split(" '")[0].split(' "')[0]
+            raise _invalid(path.rstrip("`") or "$", safe, "see docs/api.md") from None
+        if wrong := stops.problems(event):
+            said = "; ".join(f"{p.field} {p.problem}" for p in wrong)
+            raise Problem(422, "invalid", said, wrong)
+        return event
+
+    async def _record(self, request: web.Request, event: StopEvent) -> web.Response:
+        async def commit() -> bool:
+            async with transaction(self._db) as connection:
+                return await stops.record(connection, self._context.identify, event)
+
+        found = await repeating(commit)
+        return json_response({"recorded": True, "known": found}, 200 if found else 202)
+
+
+def _id(request: web.Request) -> UUID:
+    try:
+        return UUID(request.match_info["id"])
+    except ValueError:
+        raise Problem(404, "not_found", "the id in the path is not a UUID") from None
+
+
+def _invalid(field: str, problem: str, fix: str) -> Problem:
+    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])

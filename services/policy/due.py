@@ -1,0 +1,166 @@
+"""The first checkpoint: a batch of due reminders is loaded, decided and answered."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.events.codec import Record
+from services.events.reminders import ReminderDue
+from services.policy import activation, decisions, held, known
+from services.policy.answers import answer
+from services.policy.decisions import Made
+from services.policy.gather import Asked, candidate_zones
+from services.policy.known import Known, Row
+from services.policy.reminders import Reminder, State, state_of
+from services.policy.rulesets import Active, RuleSets, RulesUnreadable
+from services.policy.verdict import Outcome, Ruling, before_rules, refusal, rule_on
+from services.runtime.clock import gate_now
+from services.runtime.database import Connection
+
+
+async def decide_due(
+    connection: Connection, rule_sets: RuleSets, dues: Sequence[ReminderDue]
+) -> list[Record]:
+    """What to publish about these; a due that came before, or is older than one that did, is not
+    asked again.  One that is held may be: its emission has no answer yet."""
+    if not dues:
+        return []
+    latest: dict[Reminder, ReminderDue] = {}
+    for due in dues:
+        key = (due.tenant, due.reminder_id)
+        if key not in latest or latest[key].emission < due.emission:
+            latest[key] = due
+    state = await state_of(connection, list(latest))
+    fresh = [due for key, due in latest.items() if _is_new(due, state.rows.get(key))]
+    if len(fresh) < len(latest):
+        new = {(due.tenant, due.reminder_id) for due in fresh}
+        await held.let_go(connection, [key for key in latest if key not in new])
+    if not fresh:
+        return []
+    # Several reminders of one borrower are decided, and leave, in the order of their priority.
+    fresh.sort(key=lambda due: (due.priority, due.due_at, due.reminder_id.int))
+    now = (await gate_now(connection)).replace(microsecond=0)
+    facts = await known.load(
+        connection,
+        now,
+        ((due.tenant, due.borrower_id) for due in fresh),
+        ((due.tenant, due.loan_id, due.installment_number) for due in fresh),
+    )
+    active = await activation.active(connection, rule_sets, {due.tenant for due in fresh}, now)
+    made = []
+    for due in fresh:
+        key = (due.tenant, due.reminder_id)
+        ruling, rule_set = _rule(facts, state, due, rule_sets, active.get(due.tenant, ()))
+        made.append(decisions.make(_asked(facts, due), ruling, rule_set, now, state.last(key)))
+    await _save(connection, rule_sets, state, fresh, made, now)
+    return [
+        record
+        for due, m in zip(fresh, made, strict=True)
+        if (record := answer(due, m, now)) is not None
+    ]
+
+
+def _is_new(due: ReminderDue, row: Row | None) -> bool:
+    """Never asked, or asked with a lower emission, or asked and held."""
+    return (
+        row is None
+        or row["emission"] < due.emission
+        or (row["unanswered"] and row["emission"] == due.emission)
+    )
+
+
+def _rule(
+    facts: Known, state: State, due: ReminderDue, rule_sets: RuleSets, active: Active
+) -> tuple[Ruling, str | None]:
+    key = (due.tenant, due.reminder_id)
+    who = (due.tenant, due.borrower_id)
+    if key in state.cancelled:
+        return refusal(Outcome.SUPPRESS, "cancelled"), None
+    asked = _asked(facts, due)
+    if early := before_rules(facts, due.valid_until, asked.outstanding_minor):
+        return early, None
+    borrower = facts.borrowers.get(who)
+    if borrower is None:
+        return refusal(Outcome.HOLD, "held_zone"), None
+    try:
+        rules = rule_sets.for_borrower(borrower, active)
+    except RulesUnreadable:
+        return refusal(Outcome.HOLD, "held_rules"), None
+    if rules is None:
+        return refusal(Outcome.HOLD, "held_pack"), None
+    if not candidate_zones(facts, who):
+        return refusal(Outcome.HOLD, "held_zone"), rules.version
+    row = state.rows.get(key)
+    barred = row["barred"] if row else ()
+    candidates = [
+        (channel.value, point)
+        for channel in due.channels
+        if channel not in barred
+        for point in facts.points.get(who, ())
+        if point["usable"] and channel in point["channels"]
+    ]
+    if not candidates:
+        return refusal(Outcome.HOLD, "held_address"), rules.version
+    return rule_on(facts, asked, candidates, rules, due.valid_until), rules.version
+
+
+def _asked(facts: Known, due: ReminderDue) -> Asked:
+    """What we know of the debt ourselves wins over what the message says of it."""
+    debt = facts.debts.get((due.tenant, due.loan_id, due.installment_number))
+    return Asked(
+        tenant=due.tenant,
+        reminder_id=due.reminder_id,
+        emission=due.emission,
+        borrower_id=due.borrower_id,
+        loan_id=due.loan_id,
+        installment_number=due.installment_number,
+        stage=due.stage,
+        days_from_due=due.days_from_due,
+        days_past_due=due.days_past_due,
+        product=debt["product"] if debt else due.product.value,
+        role=debt["role"] if debt else due.role.value,
+        account=debt["account"] if debt else due.account,
+        creditor=debt["creditor"] if debt else due.creditor,
+        outstanding_minor=debt["outstanding_minor"] if debt else due.outstanding_minor,
+    )
+
+
+async def _save(
+    connection: Connection,
+    rule_sets: RuleSets,
+    state: State,
+    dues: list[ReminderDue],
+    made: list[Made],
+    now: datetime,
+) -> None:
+    await decisions.log(connection, made, now, "due", rule_sets)
+    remembered = await connection.fetch(
+        known.SQL["remember"],
+        [due.tenant for due in dues],
+        [due.reminder_id for due in dues],
+        [due.borrower_id for due in dues],
+        [due.emission for due in dues],
+        [due.days_from_due for due in dues],
+        [due.days_past_due for due in dues],
+        [due.priority for due in dues],
+        [",".join(due.channels) for due in dues],
+        [m.last.decision_id for m in made],
+        [m.last.decided_at for m in made],
+        [m.last.digest for m in made],
+        [m.ruling.outcome is Outcome.HOLD for m in made],
+    )
+    if len(remembered) < len(dues):
+        # Another replica asked about the same reminder at the same time: everything once more.
+        raise RuntimeError("a reminder was decided twice at once")
+    both = list(zip(dues, made, strict=True))
+    await held.hold(
+        connection,
+        [(due, m.ruling.code or "") for due, m in both if m.ruling.outcome is Outcome.HOLD],
+    )
+    await held.let_go(
+        connection,
+        [
+            (due.tenant, due.reminder_id)
+            for due, m in both
+            if m.ruling.outcome is not Outcome.HOLD and state.is_held((due.tenant, due.reminder_id))
+        ],
+    )

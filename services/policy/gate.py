@@ -1,0 +1,225 @@
+"""What hand-off asks of one attempt after another: settled already, due facts, then the rules.
+
+No I/O: everything was read under the locks before.
+"""
+
+from datetime import datetime, timedelta
+from typing import get_args
+from uuid import UUID
+
+import msgspec
+
+from services.events.permits import ContentFacts, Redeem
+from services.policy import booking, words
+from services.policy.activation import ActiveByTenant
+from services.policy.decide import allowed_until
+from services.policy.decisions import Made
+from services.policy.gather import Asked, candidate_zones, facts_for
+from services.policy.known import Known, Row
+from services.policy.reminders import State
+from services.policy.ruleset import RuleSet
+from services.policy.rulesets import RuleSets, RulesUnreadable
+from services.policy.verdict import Outcome, Ruling, before_rules, judge, refusal, wait, within
+
+# No provider keeps a message longer for us than this; further ahead there is nothing to look for.
+LONGEST_VALIDITY = timedelta(hours=24)
+
+ELEMENTS = frozenset(get_args(words.Element))
+LABELS = frozenset(get_args(words.Label))
+OPT_OUTS = frozenset(get_args(words.OptOut))
+
+
+class Judged(msgspec.Struct, kw_only=True):
+    """What becomes of one redeem."""
+
+    redeem: Redeem
+    asked: Asked
+    ruling: Ruling
+    rule_set: str | None = None
+    allowed_until: datetime | None = None
+    silent: bool = False  # nothing to publish: settled elsewhere, or refused before
+    logged: bool = True
+    barred: str | None = None  # a channel that this reminder shall not try again
+    made: Made | None = None
+
+
+class Gate:
+    """Judges one attempt after another; what is allowed counts for those after it."""
+
+    def __init__(
+        self,
+        *,
+        facts: Known,
+        state: State,
+        rule_sets: RuleSets,
+        active: ActiveByTenant,
+        stale: frozenset[str],
+        bookings: dict[tuple[str, UUID], str],
+    ) -> None:
+        self._facts = facts
+        self._state = state
+        self._rule_sets = rule_sets
+        self._active = active
+        self._stale = stale
+        self._bookings = bookings
+
+    def order(self, r: Redeem) -> tuple[int, int]:
+        """Several reminders of one borrower go by their priority."""
+        row = self._state.rows.get((r.tenant, r.reminder_id))
+        return (row["priority"] if row else 0, r.reminder_id.int)
+
+    def judge(self, r: Redeem) -> Judged:
+        """Never raises: what fails is asked again later, and nothing is sent."""
+        row = self._state.rows.get((r.tenant, r.reminder_id))
+        asked = _asked(self._facts, r, row)
+        booking.forget(self._facts, r)
+        if settled := self._settled(r, row):
+            ruling, logged = settled
+            return Judged(redeem=r, asked=asked, ruling=ruling, silent=True, logged=logged)
+        judged = Judged(redeem=r, asked=asked, ruling=refusal(Outcome.HOLD, "held_error"))
+        try:
+            early = self._before_rules(r, row)
+            if early is not None:
+                judged.ruling = early
+            else:
+                self._ask(judged, row)
+        except Exception as error:
+            booking.log_failure(r, error)
+            judged.ruling = refusal(Outcome.HOLD, "held_error")
+        if judged.ruling.outcome is Outcome.HOLD:
+            # A person must mend it.  The message is ready and can't wait: the reminder goes back,
+            # and is held when it falls due again.
+            judged.ruling = self._later(judged.ruling, r, row)
+        if judged.ruling.outcome is Outcome.ALLOW:
+            booking.remember(self._facts, asked, r)
+        return judged
+
+    def _settled(self, r: Redeem, row: Row | None) -> tuple[Ruling, bool] | None:
+        """Answered already: nothing to publish.  The second value: whether to log it."""
+        if (r.tenant, r.reminder_id) in self._state.cancelled:
+            return refusal(Outcome.SUPPRESS, "cancelled"), True
+        booked = self._bookings.get((r.tenant, r.attempt_id))
+        if booked is not None and booked not in booking.MOVABLE:
+            return refusal(Outcome.SUPPRESS, "superseded"), True
+        if row is None or r.emission > row["emission"]:
+            return None
+        if r.emission < row["emission"] or row["unanswered"]:
+            return refusal(Outcome.SUPPRESS, "superseded"), True
+        if row["refused_emission"] == r.emission:
+            again = Ruling(
+                outcome=Outcome(row["refused_verdict"]),
+                until=row["refused_until"],
+                code=row["refused_code"],
+                rule=row["refused_rule"],
+            )
+            return again, False
+        return None
+
+    def _before_rules(self, r: Redeem, row: Row | None) -> Ruling | None:
+        """What needs no rule: an attempt we know nothing of, stale or changed facts, too late."""
+        debt = self._facts.debts.get((r.tenant, r.loan_id, r.installment_number))
+        strange = (
+            row is None
+            or r.emission > row["emission"]
+            or row["borrower_id"] != r.borrower_id
+            or (debt is not None and debt["borrower_id"] != r.borrower_id)
+            or (r.content is not None and not _is_known(r.content))
+        )
+        if strange:
+            return refusal(Outcome.HOLD, "held_error")
+        owed = debt["outstanding_minor"] if debt is not None else r.outstanding_minor
+        if early := before_rules(self._facts, r.valid_until, owed):
+            return early
+        if debt is None or r.tenant in self._stale:
+            return self._later(refusal(Outcome.DEFER, "feed_stale"), r, row)
+        if (owed, debt["currency"]) != (r.outstanding_minor, r.currency):
+            until = wait(self._facts.now, 0)
+            return within(refusal(Outcome.DEFER, "stale_amount", until), r.valid_until)
+        return None
+
+    def _rules(self, r: Redeem) -> RuleSet | str:
+        """The rules that hold for the borrower, or the code of what a person must mend."""
+        borrower = self._facts.borrowers.get((r.tenant, r.borrower_id))
+        if borrower is None or not candidate_zones(self._facts, (r.tenant, r.borrower_id)):
+            return "held_zone"
+        try:
+            rules = self._rule_sets.for_borrower(borrower, self._active.get(r.tenant, ()))
+        except RulesUnreadable:
+            return "held_rules"
+        return rules or "held_pack"
+
+    def _ask(self, judged: Judged, row: Row | None) -> None:
+        r = judged.redeem
+        rules = self._rules(r)
+        point = _point(self._facts, r)
+        if isinstance(rules, str) or point is None or row is None:
+            code = rules if isinstance(rules, str) else "held_address"
+            judged.ruling = refusal(Outcome.HOLD, code)
+            return
+        now = self._facts.now
+        facts = facts_for(self._facts, judged.asked, r.channel.value, point, r.content)
+        answer = judge(rules, facts, now)
+        judged.rule_set = rules.version
+        judged.ruling = Ruling(
+            outcome=answer.outcome,
+            until=answer.until,
+            code=answer.code,
+            rule=answer.rule,
+            channels=(r.channel.value,),
+            answers=(answer,),
+            facts=(facts,),
+        )
+        if answer.outcome is Outcome.ALLOW:
+            limit = min(r.valid_until, now + LONGEST_VALIDITY)
+            judged.allowed_until = min(limit, allowed_until(rules, facts, now, limit))
+        elif answer.outcome is Outcome.SUPPRESS and _others(r, row):
+            # This channel is out, another may do: the reminder is asked about again at once.
+            judged.barred = r.channel.value
+            judged.ruling = msgspec.structs.replace(judged.ruling, outcome=Outcome.DEFER, until=now)
+        judged.ruling = within(judged.ruling, r.valid_until)
+
+    def _later(self, ruling: Ruling, r: Redeem, row: Row | None) -> Ruling:
+        until = wait(self._facts.now, row["waits"] if row else 0)
+        later = msgspec.structs.replace(ruling, outcome=Outcome.DEFER, until=until)
+        return within(later, r.valid_until)
+
+
+def _asked(facts: Known, r: Redeem, row: Row | None) -> Asked:
+    debt = facts.debts.get((r.tenant, r.loan_id, r.installment_number))
+    return Asked(
+        tenant=r.tenant,
+        reminder_id=r.reminder_id,
+        emission=r.emission,
+        borrower_id=r.borrower_id,
+        loan_id=r.loan_id,
+        installment_number=r.installment_number,
+        stage=r.stage,
+        days_from_due=row["days_from_due"] if row else 0,
+        days_past_due=row["days_past_due"] if row else 0,
+        product=debt["product"] if debt else "other",
+        role=debt["role"] if debt else "collector",
+        account=debt["account"] if debt else None,
+        creditor=debt["creditor"] if debt else None,
+        outstanding_minor=debt["outstanding_minor"] if debt else r.outstanding_minor,
+    )
+
+
+def _point(facts: Known, r: Redeem) -> Row | None:
+    """The contact point, if this borrower has it and it can be used for this channel."""
+    for point in facts.points.get((r.tenant, r.borrower_id), ()):
+        if point["contact_point_id"] == r.contact_point_id:
+            return point if point["usable"] and r.channel in point["channels"] else None
+    return None
+
+
+def _others(r: Redeem, row: Row) -> bool:
+    return any(c != r.channel and c not in row["barred"] for c in row["channels"])
+
+
+def _is_known(content: ContentFacts) -> bool:
+    """Only names of the closed lists: a label nobody knows could hide one that is banned."""
+    return (
+        ELEMENTS.issuperset(content.elements)
+        and LABELS.issuperset(content.labels)
+        and (content.opt_out is None or content.opt_out in OPT_OUTS)
+    )

@@ -1,0 +1,160 @@
+"""Rows become facts v1: who may be where, what was sent before, what stands against it."""
+
+from uuid import UUID
+
+import msgspec
+
+from services.events.permits import ContentFacts
+from services.events.words import Stage
+from services.policy import facts as v1
+from services.policy.known import Known, Row, Where, Who
+from services.policy.words import Purpose
+from services.policy.words import Stage as DebtStage
+from services.policy.zones import zones_of_country
+
+# Our last step before a lender's own legal steps is still dunning: `procedures` is charged off,
+# accelerated or in legal action, and no lender tells us that yet.
+STAGES: dict[Stage, DebtStage] = {
+    Stage.UPCOMING: "upcoming",
+    Stage.DUE: "due",
+    Stage.OVERDUE: "overdue",
+    Stage.FINAL: "overdue",
+}
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked about one reminder; the same at both checkpoints."""
+
+    tenant: str
+    reminder_id: UUID
+    emission: int
+    borrower_id: UUID
+    loan_id: str
+    installment_number: int
+    stage: Stage
+    days_from_due: int
+    days_past_due: int
+    product: str
+    role: str
+    account: str | None
+    creditor: str | None
+    outstanding_minor: int
+
+    @property
+    def who(self) -> Who:
+        return self.tenant, self.borrower_id
+
+    @property
+    def purpose(self) -> Purpose:
+        """A reminder until the due date, collection after it (facts v1)."""
+        return "reminder" if self.days_from_due <= 0 else "collection"
+
+
+def facts_for(
+    known: Known, asked: Asked, channel: str, point: Row, content: ContentFacts | None = None
+) -> v1.Facts:
+    """The facts of one contact: this reminder, on this channel, at this contact point."""
+    who = asked.who
+    borrower = known.borrowers[who]
+    return v1.Facts(
+        actor=v1.Actor(role=asked.role),  # type: ignore[arg-type]  # checked in SQL
+        borrower=v1.Borrower(zones=candidate_zones(known, who), household=_household(known, who)),
+        debt=v1.Debt(
+            id=asked.loan_id,
+            product=asked.product,  # type: ignore[arg-type]  # an enum on the wire
+            account=asked.account,
+            creditor=asked.creditor,
+            stage=STAGES[asked.stage],
+            days_past_due=asked.days_past_due,
+            balance=asked.outstanding_minor,
+        ),
+        contact=v1.Contact(
+            channel=channel,  # type: ignore[arg-type]  # an enum on the wire
+            purpose=asked.purpose,
+            recipient="debtor",
+            contact_point=v1.ContactPoint(
+                id=point["contact_point_id"], kind=point["kind"], shared=point["shared"]
+            ),
+            content=_content(content, asked.outstanding_minor),
+        ),
+        history=_history(known, borrower, (asked.tenant, point["contact_point_id"])),
+        stops=stops_on(known, who),
+        consents=tuple(known.consents.get(who, ())),
+        preferences=tuple(known.preferences.get(who, ())),
+    )
+
+
+def candidate_zones(known: Known, who: Who) -> tuple[v1.CandidateZone, ...]:
+    """The borrower's own zones and those of their usable contact points; else their country's.
+
+    Empty when not even the country is known.
+    """
+    borrower = known.borrowers.get(who)
+    if borrower is None:
+        return ()
+    found = dict.fromkeys(zip(borrower["zones"], borrower["bases"], strict=True))
+    for point in known.points.get(who, ()):
+        if point["usable"]:
+            found.update(dict.fromkeys(zip(point["zones"], point["bases"], strict=True)))
+    if not found:
+        return zones_of_country(borrower["country"])
+    return tuple(v1.CandidateZone(zone=zone, basis=basis) for zone, basis in found)
+
+
+def stops_on(known: Known, who: Who) -> tuple[v1.Stop, ...]:
+    """The borrower's own stops and, whoever gave them, those on a contact point they have."""
+    own = known.stops.get(who, {})
+    found = dict(own)
+    for point in known.points.get(who, ()):
+        found.update(known.point_stops.get((who[0], point["contact_point_id"]), {}))
+    return tuple(found.values())
+
+
+def _household(known: Known, who: Who) -> tuple[str, ...]:
+    """Who counts together: this borrower is `debtor`, the others go by their surrogate."""
+    tenant, borrower_id = who
+    home = known.borrowers[who]["household_id"]
+    others = sorted(_member(m) for m in known.members.get((tenant, home), ()) if m != borrower_id)
+    return ("debtor", *others)
+
+
+def _member(borrower_id: UUID) -> str:
+    return f"household:{borrower_id}"
+
+
+def _history(known: Known, borrower: Row, where: Where) -> tuple[v1.Entry, ...]:
+    """The borrower's own entries, the household's, and what others got at this contact point."""
+    tenant, borrower_id = borrower["tenant"], borrower["borrower_id"]
+    entries = list(known.contacts.get((tenant, borrower_id), ()))
+    seen = {borrower_id}
+    for member in known.members.get((tenant, borrower["household_id"]), ()):
+        if member not in seen:
+            seen.add(member)
+            entries += [
+                _of_other(_member(member), entry)
+                for entry in known.contacts.get((tenant, member), ())
+            ]
+    entries += [
+        _of_other(f"other:{owner}", entry)
+        for owner, entry in known.shared.get(where, ())
+        if owner not in seen
+    ]
+    entries.sort(key=lambda entry: entry.at)
+    return tuple(entries)
+
+
+def _of_other(person: str, entry: v1.Entry) -> v1.Entry:
+    named = person if entry.person == "debtor" else f"{person}:{entry.person}"
+    return msgspec.structs.replace(entry, person=named)
+
+
+def _content(content: ContentFacts | None, outstanding_minor: int) -> v1.Content | None:
+    if content is None:
+        return None
+    return v1.Content(
+        elements=content.elements,  # type: ignore[arg-type]  # checked at the door
+        labels=content.labels,  # type: ignore[arg-type]
+        opt_out=content.opt_out,  # type: ignore[arg-type]
+        states_debt=content.states_debt,
+        amount=outstanding_minor,
+    )

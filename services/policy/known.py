@@ -1,0 +1,217 @@
+"""What is known of the borrowers of one batch: a handful of statements, whatever its size."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.policy.facts import Consent, Entry, Preference, Stop
+from services.runtime import queries
+from services.runtime.database import Connection
+
+SQL = queries.load(Path(__file__).with_name("queries.sql"))
+LEDGER_SQL = queries.load(Path(__file__).with_name("queries_ledger.sql"))
+
+# The longest window a shipped rule counts in is a calendar month, and deferring looks 45 days on.
+HISTORY = timedelta(days=62)
+
+Row = Any  # an asyncpg.Record, whose columns are named in queries.sql
+Who = tuple[str, UUID]  # tenant, borrower
+Where = tuple[str, str]  # tenant, contact point
+Installment = tuple[str, str, int]  # tenant, loan, number
+
+
+class Known(msgspec.Struct, kw_only=True):
+    """Rows by their keys, as they were at `now`; bookings made since are added to `contacts`."""
+
+    now: datetime
+    borrowers: dict[Who, Row]
+    members: dict[tuple[str, UUID], list[UUID]]  # of a household, the borrower included
+    points: dict[Who, list[Row]]
+    debts: dict[Installment, Row]
+    stops: dict[Who, dict[UUID, Stop]]
+    point_stops: dict[Where, dict[UUID, Stop]]
+    consents: dict[Who, list[Consent]]
+    preferences: dict[Who, list[Preference]]
+    contacts: dict[Who, list[Entry]]
+    shared: dict[Where, list[tuple[UUID, Entry]]]  # what others were sent there; whose it was
+
+
+async def load(
+    connection: Connection, now: datetime, whom: Iterable[Who], installments: Iterable[Installment]
+) -> Known:
+    """Everything about these borrowers, their households and those who share their contact points.
+
+    Entries and stops from after `now` (a clock set back) count as of `now`: they exist.
+    """
+    wanted = list(dict.fromkeys(whom))
+    tenants, ids = [tenant for tenant, _ in wanted], [borrower for _, borrower in wanted]
+    borrowers = {
+        (row["tenant"], row["borrower_id"]): row
+        for row in await connection.fetch(SQL["borrowers_of"], tenants, ids)
+    }
+    members = await _members(connection, borrowers.values())
+    points: dict[Who, list[Row]] = defaultdict(list)
+    for row in await connection.fetch(SQL["points_of"], tenants, ids):
+        points[row["tenant"], row["borrower_id"]].append(row)
+    owned = [row for rows in points.values() for row in rows]
+    known = Known(
+        now=now,
+        borrowers=borrowers,
+        members=members,
+        points=points,
+        debts=await _debts(connection, installments),
+        stops=defaultdict(dict),
+        point_stops=defaultdict(dict),
+        consents=defaultdict(list),
+        preferences=defaultdict(list),
+        contacts=defaultdict(list),
+        shared=defaultdict(list),
+    )
+    await _add_stops(connection, known, tenants, ids, owned)
+    for row in await connection.fetch(SQL["consents_of"], tenants, ids):
+        known.consents[row["tenant"], row["borrower_id"]].append(_consent(row, now))
+    for row in await connection.fetch(SQL["preferences_of"], tenants, ids):
+        known.preferences[row["tenant"], row["borrower_id"]].append(_preference(row, now))
+    await _add_contacts(connection, known, wanted, [row for row in owned if row["shared"]])
+    return known
+
+
+def entry(row: Row, now: datetime) -> Entry:
+    """A row of the ledger as facts v1 have it; also for a booking that was just made."""
+    loans = row["loan_ids"]
+    answered = row["in_reply_to"]
+    return Entry(
+        at=min(row["at"], now),
+        channel=row["channel"],
+        outcome=row["outcome"],
+        id=str(row["contact_id"]),
+        direction=row["direction"],
+        debts=tuple(loans) if loans else None,
+        account=row["account"],
+        creditor=row["creditor"],
+        collector=row["collector"],
+        person=row["person"],
+        contact_point=row["contact_point_id"],
+        place=row["place"],
+        class_=row["class"],
+        purpose=row["purpose"],
+        technology=row["technology"],
+        event=row["event"],
+        consented=row["consented"],
+        in_reply_to=str(answered) if answered else None,
+        requests_contact=row["requests_contact"],
+    )
+
+
+async def _members(
+    connection: Connection, borrowers: Iterable[Row]
+) -> dict[tuple[str, UUID], list[UUID]]:
+    homes = {(row["tenant"], row["household_id"]) for row in borrowers if row["household_id"]}
+    if not homes:
+        return {}
+    members: dict[tuple[str, UUID], list[UUID]] = defaultdict(list)
+    tenants, ids = [tenant for tenant, _ in homes], [home for _, home in homes]
+    for row in await connection.fetch(SQL["members_of"], tenants, ids):
+        members[row["tenant"], row["household_id"]].append(row["borrower_id"])
+    return members
+
+
+async def _debts(
+    connection: Connection, installments: Iterable[Installment]
+) -> dict[Installment, Row]:
+    keys = list(dict.fromkeys(installments))
+    rows = await connection.fetch(
+        SQL["debts_of"], [k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys]
+    )
+    return {(row["tenant"], row["loan_id"], row["installment_number"]): row for row in rows}
+
+
+async def _add_stops(
+    connection: Connection, known: Known, tenants: list[str], ids: list[UUID], owned: list[Row]
+) -> None:
+    rows = await connection.fetch(
+        SQL["stops_of"],
+        tenants,
+        ids,
+        [row["tenant"] for row in owned],
+        [row["contact_point_id"] for row in owned],
+    )
+    for row in rows:
+        stop = _stop(row, known.now)
+        if row["owner"]:
+            known.stops[row["tenant"], row["owner"]][row["stop_id"]] = stop
+        for point in row["contact_point_ids"]:
+            known.point_stops[row["tenant"], point][row["stop_id"]] = stop
+
+
+async def _add_contacts(
+    connection: Connection, known: Known, wanted: list[Who], shared: list[Row]
+) -> None:
+    everybody = dict.fromkeys(wanted)
+    for (tenant, _), members in known.members.items():
+        everybody.update(dict.fromkeys((tenant, member) for member in members))
+    rows = await connection.fetch(
+        LEDGER_SQL["contacts_of"],
+        [tenant for tenant, _ in everybody],
+        [borrower for _, borrower in everybody],
+        [row["tenant"] for row in shared],
+        [row["contact_point_id"] for row in shared],
+        known.now - HISTORY,
+    )
+    places = {(row["tenant"], row["contact_point_id"]) for row in shared}
+    for row in rows:
+        made = entry(row, known.now)
+        who = (row["tenant"], row["borrower_id"])
+        if who in everybody:
+            known.contacts[who].append(made)
+        where = (row["tenant"], row["contact_point_id"])
+        if where in places and row["direction"] == "outbound":
+            known.shared[where].append((row["borrower_id"], made))
+
+
+def _stop(row: Row, now: datetime) -> Stop:
+    return Stop(
+        kind=row["kind"],
+        received=min(row["received_at"], now),
+        form=row["form"],
+        from_=row["from_date"],
+        until=row["until_date"],
+        ended=row["ended_at"],
+        debts=tuple(row["loan_ids"]) or None,
+        channels=frozenset(row["channels"]) or None,
+        contact_points=tuple(row["contact_point_ids"]) or None,
+        purposes=frozenset(row["purposes"]) or None,
+    )
+
+
+def _consent(row: Row, now: datetime) -> Consent:
+    revoked = row["revoked_at"]
+    return Consent(
+        to=row["kind"],
+        received=row["received_at"],
+        given_to=row["given_to"],
+        form=row["form"],
+        channels=frozenset(row["channels"]) or None,
+        contact_points=tuple(row["contact_point_ids"]) or None,
+        debts=tuple(row["loan_ids"]) or None,
+        until=row["until_date"],
+        revoked=min(revoked, now) if revoked else None,
+    )
+
+
+def _preference(row: Row, now: datetime) -> Preference:
+    received = row["received_at"]
+    return Preference(
+        kind=row["kind"],
+        from_=row["from_clock"],
+        to=row["to_clock"],
+        days=row["days"],
+        zone=row["zone"],
+        received=min(received, now) if received else None,
+        withdrawn=row["withdrawn_at"],
+    )

@@ -1,0 +1,68 @@
+"""Subjects are locked before facts are read or changed: borrower, household, contact points.
+
+Rows are made beforehand and locked in the order of their keys, in one statement; whoever needs
+several subjects asks for all of them at once, so that nobody waits in a circle.  PostgreSQL ends
+a circle all the same by killing one of the two: `repeating` runs that batch again.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from services.runtime import queries
+from services.runtime.database import Connection
+
+SQL = queries.load(Path(__file__).with_name("queries_ledger.sql"))
+
+# A deadlock costs the loser 1 s (deadlock_timeout): after this many, something else is wrong.
+TRIES = 5
+
+T = TypeVar("T")
+
+
+def borrower_subject(tenant: str, borrower_id: UUID) -> str:
+    return f"{tenant}/b/{borrower_id}"
+
+
+def household_subject(tenant: str, household_id: UUID) -> str:
+    return f"{tenant}/h/{household_id}"
+
+
+def point_subject(tenant: str, contact_point_id: str) -> str:
+    return f"{tenant}/c/{contact_point_id}"
+
+
+async def lock(connection: Connection, subjects: Iterable[str]) -> None:
+    """Hold these subjects until the transaction ends; facts are to be read after this, not before.
+
+    Counting under an older snapshot than the lock breaks caps (66 to 70 of 250 in measurement),
+    so a transaction of any other isolation than READ COMMITTED is refused.
+    """
+    keys = sorted(set(subjects), key=str.encode)
+    if not keys:
+        return
+    await connection.execute(SQL["make_subjects"], keys)
+    isolation = await connection.fetchval(SQL["lock_subjects"], keys)
+    if isolation != "read committed":
+        raise RuntimeError(f"subjects are locked under {isolation}: use READ COMMITTED")
+
+
+async def repeating(run: Callable[[], Awaitable[T]]) -> T:
+    """`run` opens a transaction and commits; a deadlock or a moved household repeats all of it."""
+    for remaining in reversed(range(TRIES)):
+        try:
+            return await run()
+        except (asyncpg.DeadlockDetectedError, SubjectsChanged):
+            if not remaining:
+                raise
+            await asyncio.sleep(random.uniform(0.001, 0.02))
+    raise AssertionError("unreachable")
+
+
+class SubjectsChanged(Exception):
+    """Who belongs together changed between looking and locking: look again."""

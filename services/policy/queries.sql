@@ -1,0 +1,198 @@
+-- What is known of the borrowers of one batch: each statement takes arrays and is asked once.
+
+-- borrowers_of
+SELECT b.tenant, b.borrower_id, b.country, b.subdivision, b.city, b.zones, b.bases, b.household_id
+  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
+  JOIN borrowers b USING (tenant, borrower_id)
+
+-- members_of
+SELECT b.tenant, b.household_id, b.borrower_id
+  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, household_id)
+  JOIN borrowers b USING (tenant, household_id)
+
+-- points_of
+-- Shared: another borrower has, or had, the same contact point.
+SELECT p.tenant, p.borrower_id, p.contact_point_id, p.kind, p.channels, p.country, p.zones,
+       p.bases, p.usable,
+       EXISTS (SELECT FROM contact_points o
+                WHERE o.tenant = p.tenant AND o.contact_point_id = p.contact_point_id
+                  AND o.borrower_id <> p.borrower_id) AS shared
+  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
+  JOIN contact_points p USING (tenant, borrower_id)
+ ORDER BY p.tenant, p.borrower_id, p.contact_point_id
+
+-- debts_of
+SELECT d.tenant, d.loan_id, d.installment_number, d.borrower_id, d.outstanding_minor, d.currency,
+       d.product, d.role, d.due_date, d.account, d.creditor
+  FROM unnest($1::text[], $2::text[], $3::int[]) AS wanted (tenant, loan_id, installment_number)
+  JOIN debts d USING (tenant, loan_id, installment_number)
+
+-- stops_of
+-- The borrower's own, and those on a contact point the borrower has, whoever gave them.
+SELECT s.tenant, s.stop_id, s.borrower_id AS owner, s.kind, s.received_at, s.form, s.from_date,
+       s.until_date, s.loan_ids, s.channels, s.contact_point_ids, s.purposes, e.ended_at
+  FROM (SELECT s.*
+          FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
+          JOIN stops s USING (tenant, borrower_id)
+         UNION
+        SELECT s.*
+          FROM unnest($3::text[], $4::text[]) AS wanted (tenant, contact_point_id)
+          JOIN stop_points USING (tenant, contact_point_id)
+          JOIN stops s USING (tenant, stop_id)) AS s
+  LEFT JOIN stop_ends e USING (tenant, stop_id)
+
+-- consents_of
+SELECT c.tenant, c.borrower_id, c.kind, c.given_to, c.received_at, c.form, c.until_date,
+       c.loan_ids, c.channels, c.contact_point_ids, e.revoked_at
+  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
+  JOIN consents c USING (tenant, borrower_id)
+  LEFT JOIN consent_ends e USING (tenant, consent_id)
+
+-- preferences_of
+SELECT p.tenant, p.borrower_id, p.kind, p.from_clock, p.to_clock, p.days, p.zone, p.received_at,
+       p.withdrawn_at
+  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
+  JOIN preferences p USING (tenant, borrower_id)
+
+-- reminders_of
+-- Locked: the sweep of those held and the consumer may ask about the same reminder.
+SELECT r.*
+  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, reminder_id)
+  JOIN reminders r USING (tenant, reminder_id)
+ ORDER BY r.tenant, r.reminder_id
+   FOR UPDATE OF r
+
+-- cancelled_of
+SELECT c.tenant, c.reminder_id
+  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, reminder_id)
+  JOIN cancelled c USING (tenant, reminder_id)
+
+-- remember
+-- The state of each reminder after this answer.  A row less than given: somebody else was first.
+INSERT INTO reminders (tenant, reminder_id, borrower_id, emission, days_from_due, days_past_due,
+                       priority, channels, decision_id, decided_at, digest, unanswered)
+SELECT r.tenant, r.reminder_id, r.borrower_id, r.emission, r.days_from_due, r.days_past_due,
+       r.priority, string_to_array(r.channels, ','), r.decision_id, r.decided_at, r.digest,
+       r.unanswered
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[], $7::int[],
+              $8::text[], $9::uuid[], $10::timestamptz[], $11::bytea[], $12::bool[])
+    AS r (tenant, reminder_id, borrower_id, emission, days_from_due, days_past_due, priority,
+          channels, decision_id, decided_at, digest, unanswered)
+    ON CONFLICT (tenant, reminder_id) DO UPDATE
+   SET emission = excluded.emission, days_from_due = excluded.days_from_due,
+       days_past_due = excluded.days_past_due, priority = excluded.priority,
+       channels = excluded.channels, decision_id = excluded.decision_id,
+       decided_at = excluded.decided_at, digest = excluded.digest,
+       unanswered = excluded.unanswered
+ WHERE reminders.emission < excluded.emission OR reminders.unanswered
+RETURNING 1
+
+-- remember_refusals
+-- Hand-off said no: this emission stays refused, whoever asks again.
+UPDATE reminders t
+   SET refused_emission = r.emission, refused_verdict = r.verdict, refused_until = r.until,
+       refused_code = r.code, refused_rule = r.rule, waits = r.waits,
+       decision_id = r.decision_id, decided_at = r.decided_at, digest = r.digest,
+       barred = CASE WHEN r.barred IS NULL THEN t.barred ELSE array_append(t.barred, r.barred) END
+  FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::text[],
+              $7::text[], $8::int[], $9::uuid[], $10::timestamptz[], $11::bytea[], $12::text[])
+    AS r (tenant, reminder_id, emission, verdict, until, code, rule, waits, decision_id,
+          decided_at, digest, barred)
+ WHERE t.tenant = r.tenant AND t.reminder_id = r.reminder_id
+
+-- known_borrower
+INSERT INTO borrowers (tenant, borrower_id, version, country, subdivision, city, zones, bases,
+                       household_id)
+SELECT b.tenant, b.borrower_id, b.version, b.country, b.subdivision, b.city,
+       string_to_array(b.zones, ','), string_to_array(b.bases, ','), b.household_id
+  FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+              $7::text[], $8::text[], $9::uuid[])
+    AS b (tenant, borrower_id, version, country, subdivision, city, zones, bases, household_id)
+    ON CONFLICT (tenant, borrower_id) DO UPDATE
+   SET version = excluded.version, country = excluded.country, subdivision = excluded.subdivision,
+       city = excluded.city, zones = excluded.zones, bases = excluded.bases,
+       household_id = excluded.household_id
+ WHERE borrowers.version < excluded.version
+
+-- known_debt
+INSERT INTO debts (tenant, loan_id, installment_number, borrower_id, version, outstanding_minor,
+                   currency, product, role, due_date, account, creditor)
+SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::uuid[], $5::bigint[], $6::bigint[],
+                     $7::text[], $8::text[], $9::text[], $10::date[], $11::text[], $12::text[])
+    ON CONFLICT (tenant, loan_id, installment_number) DO UPDATE
+   SET borrower_id = excluded.borrower_id, version = excluded.version,
+       outstanding_minor = excluded.outstanding_minor, currency = excluded.currency,
+       product = excluded.product, role = excluded.role, due_date = excluded.due_date,
+       account = excluded.account, creditor = excluded.creditor
+ WHERE debts.version < excluded.version
+
+-- known_feed
+INSERT INTO feeds (tenant, source, partition, as_of, bound_seconds)
+SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::int[])
+    ON CONFLICT (tenant, source, partition) DO UPDATE
+   SET as_of = excluded.as_of, bound_seconds = excluded.bound_seconds
+ WHERE feeds.as_of <= excluded.as_of
+
+-- known_point
+INSERT INTO contact_points (tenant, borrower_id, contact_point_id, version, kind, channels,
+                            country, zones, bases, usable)
+SELECT p.tenant, p.borrower_id, p.contact_point_id, p.version, p.kind,
+       string_to_array(p.channels, ','), p.country, string_to_array(p.zones, ','),
+       string_to_array(p.bases, ','), p.usable
+  FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+              $7::text[], $8::text[], $9::text[], $10::bool[])
+    AS p (tenant, borrower_id, contact_point_id, version, kind, channels, country, zones, bases,
+          usable)
+    ON CONFLICT (tenant, borrower_id, contact_point_id) DO UPDATE
+   SET version = excluded.version, kind = excluded.kind, channels = excluded.channels,
+       country = excluded.country, zones = excluded.zones, bases = excluded.bases,
+       usable = excluded.usable
+ WHERE contact_points.version < excluded.version
+
+-- bury
+INSERT INTO cancelled (tenant, reminder_id, version, reason, cancelled_at)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[])
+    ON CONFLICT (tenant, reminder_id) DO NOTHING
+
+-- record_stop
+INSERT INTO stops (tenant, stop_id, borrower_id, kind, received_at, recorded_at, form, from_date,
+                   until_date, loan_ids, channels, contact_point_ids, purposes, source, evidence)
+VALUES ($1, $2, $3, $4, least($5, policy.gate_now()), policy.gate_now(), $6, $7, $8, $9, $10, $11,
+        $12, $13, $14)
+    ON CONFLICT (tenant, stop_id) DO NOTHING
+
+-- record_stop_points
+INSERT INTO stop_points (tenant, stop_id, contact_point_id)
+SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING
+
+-- end_stop
+-- Ended twice: the later word counts for nothing, a stop once lifted is not lifted again.
+INSERT INTO stop_ends (tenant, stop_id, ended_at, lifted_by, recorded_at)
+VALUES ($1, $2, $3, $4, policy.gate_now()) ON CONFLICT (tenant, stop_id) DO NOTHING
+
+-- stop_subjects
+SELECT borrower_id, contact_point_ids FROM stops WHERE tenant = $1 AND stop_id = $2
+
+-- record_consent
+INSERT INTO consents (tenant, consent_id, borrower_id, kind, given_to, received_at, recorded_at,
+                      form, until_date, loan_ids, channels, contact_point_ids, source)
+VALUES ($1, $2, $3, $4, $5, $6, policy.gate_now(), $7, $8, $9, $10, $11, $12)
+    ON CONFLICT (tenant, consent_id) DO NOTHING
+
+-- end_consent
+-- The earliest withdrawal counts.
+INSERT INTO consent_ends (tenant, consent_id, revoked_at, recorded_at)
+VALUES ($1, $2, least($3, policy.gate_now()), policy.gate_now())
+    ON CONFLICT (tenant, consent_id) DO UPDATE SET revoked_at = excluded.revoked_at
+ WHERE consent_ends.revoked_at > excluded.revoked_at
+
+-- consent_subjects
+SELECT borrower_id FROM consents WHERE tenant = $1 AND consent_id = $2
+
+-- record_preference
+-- The same id again may only withdraw it.
+INSERT INTO preferences (tenant, preference_id, borrower_id, kind, from_clock, to_clock, days,
+                         zone, received_at, withdrawn_at, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, least($9, policy.gate_now()), $10, policy.gate_now())
+    ON CONFLICT (tenant, preference_id) DO UPDATE SET withdrawn_at = excluded.withdrawn_at
+ WHERE preferences.withdrawn_at IS NULL AND excluded.withdrawn_at IS NOT NULL

@@ -1,0 +1,38 @@
+-- Statements on which packs are active for a tenant.
+
+-- active
+-- Of a pack that has several versions active, the latest to begin.
+SELECT DISTINCT ON (tenant, pack) tenant, pack, version FROM activations
+ WHERE tenant = ANY ($1::text[]) AND active_from <= $2 AND (ended_at IS NULL OR ended_at > $2)
+ ORDER BY tenant, pack, active_from DESC, recorded_at DESC
+
+-- pack_text
+SELECT text FROM pack_texts WHERE tenant = $1 AND pack = $2 AND version = $3
+
+-- stale_tenants
+-- A source is as old as its oldest partition; a tenant is as stale as its stalest source.
+SELECT tenant FROM feeds WHERE tenant = ANY ($1::text[])
+ GROUP BY tenant HAVING bool_or($2 > as_of + make_interval(secs => bound_seconds))
+
+-- keep_pack_text
+INSERT INTO pack_texts (tenant, pack, version, text) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+
+-- supersede
+-- A pack's earlier versions end when this one begins.
+UPDATE activations SET ended_at = greatest($3, active_from), ended_by = $4, end_approved_by = $5
+ WHERE tenant = $1 AND pack = $2 AND (ended_at IS NULL OR ended_at > $3)
+
+-- activate
+INSERT INTO activations (tenant, activation_id, pack, version, active_from, requested_by,
+                         approved_by, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, policy.gate_now())
+
+-- deactivate
+UPDATE activations SET ended_at = greatest($3, active_from), ended_by = $4, end_approved_by = $5
+ WHERE tenant = $1 AND pack = $2 AND (ended_at IS NULL OR ended_at > $3)
+RETURNING activation_id
+
+-- activations
+SELECT activation_id, pack, version, active_from, requested_by, approved_by, recorded_at,
+       ended_at, ended_by, end_approved_by
+  FROM activations WHERE tenant = $1 ORDER BY pack, active_from, recorded_at

@@ -1,0 +1,106 @@
+-- Statements on the contact ledger, its locks, permits and receipts.
+
+-- make_subjects
+-- In key order, so that two makers of the same rows wait for each other in one direction only.
+INSERT INTO subjects (key) SELECT unnest($1::text[]) ON CONFLICT (key) DO NOTHING
+
+-- lock_subjects
+-- Answers the isolation level: what is counted after this must not be read from before it.
+WITH locked AS MATERIALIZED (
+    SELECT key FROM subjects WHERE key = ANY ($1::text[]) ORDER BY key FOR NO KEY UPDATE
+)
+SELECT current_setting('transaction_isolation') FROM (SELECT count(*) FROM locked) AS all_of_them
+
+-- clocks
+-- Business time and real time; asked after the locks, because waiting for them takes time.
+SELECT policy.gate_now() AS gate_now, clock_timestamp() AS real_now
+
+-- contacts_of
+-- Every entry once: those of the borrowers asked for, then what others were sent at the same
+-- (shared) contact points.  Inbound entries are kept once a borrower already.
+SELECT c.tenant, c.contact_id, c.borrower_id, c.contact_point_id, c.channel, c.direction, c.at,
+       c.outcome, c.loan_ids, c.account, c.creditor, c.collector, c.purpose, c.class, c.place,
+       c.person, c.technology, c.event, c.consented, c.in_reply_to, c.requests_contact
+  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
+  JOIN contacts c USING (tenant, borrower_id)
+ WHERE c.at > $5 AND c.outcome <> 'cancelled'
+ UNION ALL
+SELECT c.tenant, c.contact_id, c.borrower_id, c.contact_point_id, c.channel, c.direction, c.at,
+       c.outcome, c.loan_ids, c.account, c.creditor, c.collector, c.purpose, c.class, c.place,
+       c.person, c.technology, c.event, c.consented, c.in_reply_to, c.requests_contact
+  FROM unnest($3::text[], $4::text[]) AS shared (tenant, contact_point_id)
+  JOIN contacts c USING (tenant, contact_point_id)
+ WHERE c.at > $5 AND c.outcome <> 'cancelled' AND c.direction = 'outbound'
+   AND c.borrower_id <> ALL ($2::uuid[])
+
+-- release
+-- Finished attempts of the same reminder give their place back; what was sent keeps it.
+UPDATE contacts c SET outcome = 'cancelled'
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS r (tenant, contact_id, reminder_id)
+ WHERE c.tenant = r.tenant AND c.contact_id = r.contact_id AND c.reminder_id = r.reminder_id
+   AND c.outcome = 'reserved'
+
+-- bookings
+-- Bookings these attempts already have, from an earlier asking.
+SELECT c.tenant, c.contact_id, c.outcome
+  FROM unnest($1::text[], $2::uuid[]) AS r (tenant, contact_id) JOIN contacts c USING (tenant, contact_id)
+
+-- book
+-- A repeat moves its own booking to now; what has left already is never moved back.
+INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome,
+                      booked_at, loan_ids, account, creditor, collector, purpose, reminder_id)
+SELECT b.tenant, b.contact_id, b.borrower_id, b.contact_point_id, b.channel, $12, 'reserved',
+       $13, ARRAY[b.loan_id], b.account, b.creditor, b.collector, b.purpose, b.reminder_id
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+              $8::text[], $9::text[], $10::text[], $11::uuid[])
+    AS b (tenant, contact_id, borrower_id, contact_point_id, channel, loan_id, account, creditor,
+          collector, purpose, reminder_id)
+    ON CONFLICT (tenant, contact_id) DO UPDATE
+   SET at = excluded.at, outcome = 'reserved', booked_at = excluded.booked_at
+ WHERE contacts.outcome IN ('reserved', 'cancelled')
+
+-- cancel_bookings
+UPDATE contacts c SET outcome = 'cancelled'
+  FROM unnest($1::text[], $2::uuid[]) AS r (tenant, contact_id)
+ WHERE c.tenant = r.tenant AND c.contact_id = r.contact_id AND c.outcome = 'reserved'
+
+-- permit
+INSERT INTO permits (tenant, attempt_id, permit_id, reminder_id, emission, decision_id, rule_set,
+                     issued_at, send_by, gate_now, allowed_until)
+SELECT p.tenant, p.attempt_id, p.permit_id, p.reminder_id, p.emission, p.decision_id, p.rule_set,
+       $10, p.send_by, $11, p.allowed_until
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[],
+              $8::timestamptz[], $9::timestamptz[])
+    AS p (tenant, attempt_id, permit_id, reminder_id, emission, decision_id, rule_set, send_by,
+          allowed_until)
+    ON CONFLICT (tenant, attempt_id) DO UPDATE
+   SET decision_id = excluded.decision_id, rule_set = excluded.rule_set,
+       issued_at = excluded.issued_at, send_by = excluded.send_by,
+       gate_now = excluded.gate_now, allowed_until = excluded.allowed_until
+
+-- receive
+-- Receipts move an outcome only upward (the ranks are in receipts.py); a contact we have no
+-- booking of, but a provider has taken, is entered.
+INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome,
+                      booked_at, reminder_id, loan_ids)
+SELECT r.tenant, r.contact_id, r.borrower_id, r.contact_point_id, r.channel, r.at, r.outcome,
+       clock_timestamp(), r.reminder_id, NULL
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[],
+              $7::text[], $8::uuid[])
+    AS r (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome, reminder_id)
+    ON CONFLICT (tenant, contact_id) DO UPDATE SET outcome = excluded.outcome
+ WHERE array_position($9::text[], contacts.outcome) < array_position($9::text[], excluded.outcome)
+
+-- reply
+INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, direction, at,
+                      outcome, booked_at)
+SELECT r.tenant, r.contact_id, r.borrower_id, r.contact_point_id, r.channel, 'inbound',
+       least(r.at, policy.gate_now()), 'message', clock_timestamp()
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[])
+    AS r (tenant, contact_id, borrower_id, contact_point_id, channel, at)
+    ON CONFLICT (tenant, contact_id) DO NOTHING
+
+-- open_bookings
+-- Bookings that nobody has told the outcome of; they go on counting.
+SELECT count(*) FROM contacts
+ WHERE outcome = 'reserved' AND booked_at < clock_timestamp() - interval '10 minutes'

@@ -1,0 +1,103 @@
+-- Statements on the decision log and on what is held.
+
+-- log_decisions
+INSERT INTO decisions (tenant, decision_id, decided_at, checkpoint, reminder_id, emission,
+                       attempt_id, borrower_id, loan_id, installment_number, verdict, until, code,
+                       rule, rule_set, facts_hash, answers, last_at)
+SELECT d.tenant, d.decision_id, $16, $17, d.reminder_id, d.emission, d.attempt_id, d.borrower_id,
+       d.loan_id, d.installment_number, d.verdict, d.until, d.code, d.rule, d.rule_set,
+       d.facts_hash, d.answers, $16
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::uuid[], $7::text[],
+              $8::int[], $9::text[], $10::timestamptz[], $11::text[], $12::text[], $13::text[],
+              $14::bytea[], $15::json[])
+    AS d (tenant, decision_id, reminder_id, emission, attempt_id, borrower_id, loan_id,
+          installment_number, verdict, until, code, rule, rule_set, facts_hash, answers)
+
+-- count_repeats
+-- The same refusal again, for the same reason on the same facts: counted, not repeated.
+UPDATE decisions d SET repeats = d.repeats + 1, last_at = $5, until = r.until
+  FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
+    AS r (tenant, decision_id, decided_at, until)
+ WHERE d.tenant = r.tenant AND d.decision_id = r.decision_id AND d.decided_at = r.decided_at
+
+-- log_facts
+INSERT INTO decision_facts (tenant, facts_hash, facts)
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::json[]) ON CONFLICT DO NOTHING
+
+-- log_rule_sets
+INSERT INTO rule_sets (tenant, version, packs, first_at)
+SELECT s.*, $4 FROM unnest($1::text[], $2::text[], $3::json[]) AS s (tenant, version, packs)
+    ON CONFLICT (tenant, version) DO NOTHING
+
+-- decision
+SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
+       d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
+       d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
+       d.repeats, d.last_at, f.facts::text AS facts, s.packs::text AS packs
+  FROM decisions d
+  LEFT JOIN decision_facts f ON f.tenant = d.tenant AND f.facts_hash = d.facts_hash
+  LEFT JOIN rule_sets s ON s.tenant = d.tenant AND s.version = d.rule_set
+ WHERE d.tenant = $1 AND d.decision_id = $2
+
+-- decisions_of_reminder
+SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
+       d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
+       d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
+       d.repeats, d.last_at
+  FROM decisions d WHERE d.tenant = $1 AND d.reminder_id = $2
+ ORDER BY d.decided_at, d.emission, d.checkpoint LIMIT $3
+
+-- months
+-- The partitions that business time will need next; made ahead of it.
+SELECT to_char(month, 'YYYY_MM') AS name, month, month + interval '1 month' AS next
+  FROM generate_series(date_trunc('month', policy.gate_now() AT TIME ZONE 'UTC'),
+                       date_trunc('month', policy.gate_now() AT TIME ZONE 'UTC')
+                       + interval '2 months', interval '1 month') AS month
+ WHERE to_regclass('decisions_' || to_char(month, 'YYYY_MM')) IS NULL
+
+-- hold
+INSERT INTO held (tenant, reminder_id, borrower_id, emission, code, held_since, valid_until,
+                  tries, retry_at, due)
+SELECT h.tenant, h.reminder_id, h.borrower_id, h.emission, h.code, policy.gate_now(),
+       h.valid_until, 0, clock_timestamp() + interval '0.5 seconds', h.due
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::timestamptz[],
+              $7::bytea[])
+    AS h (tenant, reminder_id, borrower_id, emission, code, valid_until, due)
+    ON CONFLICT (tenant, reminder_id) DO UPDATE
+   SET emission = excluded.emission, code = excluded.code, valid_until = excluded.valid_until,
+       due = excluded.due, tries = held.tries + 1,
+       held_since = CASE WHEN held.emission = excluded.emission THEN held.held_since
+                         ELSE excluded.held_since END,
+       -- doubling up to the slow sweep's hour
+       retry_at = clock_timestamp() + least(interval '1 hour',
+                                            interval '0.5 seconds' * 2 ^ least(held.tries + 1, 13))
+
+-- let_go
+DELETE FROM held h USING unnest($1::text[], $2::uuid[]) AS r (tenant, reminder_id)
+ WHERE h.tenant = r.tenant AND h.reminder_id = r.reminder_id
+
+-- held_of_borrowers
+-- In key order, as every locker of these rows takes them.
+SELECT h.due
+  FROM held h JOIN unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
+              USING (tenant, borrower_id)
+ ORDER BY h.tenant, h.reminder_id
+   FOR UPDATE OF h
+
+-- held_to_retry
+-- What ran out, and what waited long enough; another replica's are skipped.
+SELECT due FROM held
+ WHERE valid_until <= policy.gate_now() OR retry_at <= clock_timestamp()
+ ORDER BY tenant, reminder_id LIMIT $1
+   FOR UPDATE SKIP LOCKED
+
+-- hasten
+-- Rules have changed: ask again now.
+UPDATE held SET retry_at = clock_timestamp(), tries = 0 WHERE tenant = $1
+
+-- held_list
+SELECT reminder_id, borrower_id, emission, code, held_since, valid_until
+  FROM held WHERE tenant = $1 ORDER BY held_since, reminder_id LIMIT $2
+
+-- held_counts
+SELECT code, count(*) AS count FROM held GROUP BY code

@@ -1,0 +1,92 @@
+"""The rules that hold for a borrower: the packs of the place that the tenant has active."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.policy.jurisdictions import HOUSE, Places, packs_of
+from services.policy.known import Row
+from services.policy.pack import Pack, load_text
+from services.policy.ruleset import RuleSet, compile_rules
+from services.runtime import log
+
+# Asked of everybody beside the packs that are active.
+ALWAYS = Path(__file__).with_name("always.yaml")
+
+PackVersion = tuple[str, str]  # pack id, hash of its text
+# What a tenant has active, one version a pack.
+Active = Sequence[PackVersion]
+
+
+class RulesUnreadable(Exception):
+    """An active pack can't be read, or the packs don't go together: hold, and tell a person."""
+
+
+class RuleSets:
+    """Packs as they were approved, and the rule sets compiled of them.
+
+    A set that failed is tried again each time: what was wrong may have been mended.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._always = load_text(ALWAYS.read_text(encoding="utf-8"), ALWAYS.name)
+        self._texts: dict[PackVersion, str] = {}
+        self._packs: dict[PackVersion, Pack] = {}
+        self._compiled: dict[tuple[PackVersion, ...], RuleSet] = {}
+        self._contents: dict[str, dict[str, str]] = {}
+        self._governing: dict[tuple[object, ...], tuple[PackVersion, ...]] = {}
+
+    def lacks(self, version: PackVersion) -> bool:
+        """Whether the text of this pack has not been given yet."""
+        return version not in self._texts
+
+    def give(self, version: PackVersion, text: str) -> None:
+        """The text of a pack, which its hash names."""
+        self._texts[version] = text
+
+    def for_borrower(self, borrower: Row, active: Active) -> RuleSet | None:
+        """The rule set, or None when no pack of the borrower's place is active.
+
+        Raises RulesUnreadable.
+        """
+        packs = self._govern(borrower, tuple(active))
+        return self.of(packs) if packs else None
+
+    def of(self, packs: tuple[PackVersion, ...]) -> RuleSet:
+        """These packs and what is always asked, as one rule set.  Raises RulesUnreadable."""
+        found = self._compiled.get(packs)
+        if found is None:
+            try:
+                found = compile_rules([self._always, *(self._read(version) for version in packs)])
+            except Exception as error:
+                names = [pack for pack, _ in packs]
+                log.get().error("rules_unreadable", packs=names, error=type(error).__name__)
+                raise RulesUnreadable(", ".join(names)) from error
+            self._compiled[packs] = found
+            self._contents[found.version] = dict(packs)
+        return found
+
+    def contents(self, version: str) -> dict[str, str]:
+        """Pack id → hash, of a rule set that was compiled here."""
+        return self._contents[version]
+
+    def _read(self, version: PackVersion) -> Pack:
+        if version not in self._packs:
+            self._packs[version] = load_text(self._texts[version], f"{version[0]}.yaml")
+        return self._packs[version]
+
+    def _govern(self, borrower: Row, active: tuple[PackVersion, ...]) -> tuple[PackVersion, ...]:
+        """Sorted: the same packs are the same rule set in any order."""
+        place = (borrower["country"], borrower["subdivision"], borrower["city"])
+        packs = self._governing.get((*place, active))
+        if packs is None:
+            versions = dict(active)
+            wanted = packs_of(self._places, *place)
+            governing = [(pack, versions[pack]) for pack in wanted if pack in versions]
+            if governing and HOUSE in versions:
+                governing.append((HOUSE, versions[HOUSE]))
+            packs = tuple(sorted(governing))
+            if len(self._governing) > 10_000:  # places are few, but a lender may send nonsense
+                self._governing.clear()
+            self._governing[(*place, active)] = packs
+        return packs

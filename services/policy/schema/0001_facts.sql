@@ -1,0 +1,146 @@
+-- What policy knows of borrowers, their contact points and their debts.  No name, no address:
+-- surrogate ids only.  Every key begins with the tenant.
+
+-- Statements take arrays of 1 to 500 keys; a plan kept from when a table was empty would scan it
+-- whole for ever.  Planning afresh costs 0.3 ms a batch.
+ALTER ROLE CURRENT_USER SET plan_cache_mode = 'force_custom_plan';
+
+CREATE TABLE borrowers (
+    tenant       text NOT NULL,
+    borrower_id  uuid NOT NULL,
+    version      bigint NOT NULL,  -- the highest wins
+    country      text NOT NULL,    -- ISO 3166-1 alpha-2
+    subdivision  text,             -- ISO 3166-2 without the country
+    city         text,
+    zones        text[] NOT NULL,  -- IANA names
+    bases        text[] NOT NULL,  -- how each zone is known
+    household_id uuid,
+    PRIMARY KEY (tenant, borrower_id),
+    CONSTRAINT borrowers_zones_have_bases CHECK (cardinality(zones) = cardinality(bases))
+);
+CREATE INDEX borrowers_household ON borrowers (tenant, household_id) WHERE household_id IS NOT NULL;
+
+CREATE TABLE contact_points (
+    tenant           text NOT NULL,
+    borrower_id      uuid NOT NULL,
+    contact_point_id text NOT NULL,  -- HMAC of the address: equal for all who share it
+    version          bigint NOT NULL,
+    kind             text NOT NULL,
+    channels         text[] NOT NULL,
+    country          text,
+    zones            text[] NOT NULL,
+    bases            text[] NOT NULL,
+    usable           boolean NOT NULL,
+    PRIMARY KEY (tenant, borrower_id, contact_point_id),
+    CONSTRAINT contact_points_zones_have_bases CHECK (cardinality(zones) = cardinality(bases))
+);
+CREATE INDEX contact_points_owners ON contact_points (tenant, contact_point_id);
+
+CREATE TABLE debts (
+    tenant             text NOT NULL,
+    loan_id            text NOT NULL,
+    installment_number integer NOT NULL,
+    borrower_id        uuid NOT NULL,
+    version            bigint NOT NULL,
+    outstanding_minor  bigint NOT NULL CHECK (outstanding_minor >= 0),
+    currency           text NOT NULL,
+    product            text NOT NULL,
+    role               text NOT NULL CHECK (role IN ('creditor', 'collector')),
+    due_date           date NOT NULL,
+    account            text,
+    creditor           text,
+    PRIMARY KEY (tenant, loan_id, installment_number)
+);
+
+-- A source's watermark is copied into every partition behind the events it covers: what we know
+-- of a source is its lowest.
+CREATE TABLE feeds (
+    tenant        text NOT NULL,
+    source        text NOT NULL,
+    partition     integer NOT NULL,
+    as_of         timestamptz NOT NULL,
+    bound_seconds integer NOT NULL,
+    PRIMARY KEY (tenant, source, partition)
+);
+
+CREATE TABLE stops (
+    tenant            text NOT NULL,
+    stop_id           uuid NOT NULL,
+    borrower_id       uuid,             -- null: whoever has the contact points
+    kind              text NOT NULL,
+    received_at       timestamptz NOT NULL,  -- it counts from here
+    recorded_at       timestamptz NOT NULL,
+    form              text CHECK (form IN ('written', 'electronic', 'oral')),
+    from_date         date,
+    until_date        date,
+    loan_ids          text[] NOT NULL,  -- scope; empty: not limited
+    channels          text[] NOT NULL,
+    contact_point_ids text[] NOT NULL,
+    purposes          text[] NOT NULL,
+    source            text NOT NULL,
+    evidence          text,             -- a reference to the lender's file, never its text
+    PRIMARY KEY (tenant, stop_id),
+    CONSTRAINT stops_concern_somebody
+        CHECK (borrower_id IS NOT NULL OR cardinality(contact_point_ids) > 0)
+);
+CREATE INDEX stops_borrower ON stops (tenant, borrower_id) WHERE borrower_id IS NOT NULL;
+
+-- A stop on a contact point covers every borrower who has it.
+CREATE TABLE stop_points (
+    tenant           text NOT NULL,
+    contact_point_id text NOT NULL,
+    stop_id          uuid NOT NULL,
+    PRIMARY KEY (tenant, contact_point_id, stop_id)
+);
+
+-- Apart from the stops, because a lift may arrive before its stop.
+CREATE TABLE stop_ends (
+    tenant      text NOT NULL,
+    stop_id     uuid NOT NULL,
+    ended_at    timestamptz NOT NULL,
+    lifted_by   text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, stop_id)
+);
+
+CREATE TABLE consents (
+    tenant            text NOT NULL,
+    consent_id        uuid NOT NULL,
+    borrower_id       uuid NOT NULL,
+    kind              text NOT NULL,  -- facts v1, consents[].to
+    given_to          text NOT NULL,
+    received_at       timestamptz NOT NULL,
+    recorded_at       timestamptz NOT NULL,
+    form              text CHECK (form IN ('written', 'electronic', 'oral')),
+    until_date        date,
+    loan_ids          text[] NOT NULL,
+    channels          text[] NOT NULL,
+    contact_point_ids text[] NOT NULL,
+    source            text NOT NULL,
+    PRIMARY KEY (tenant, consent_id)
+);
+CREATE INDEX consents_borrower ON consents (tenant, borrower_id);
+
+CREATE TABLE consent_ends (
+    tenant      text NOT NULL,
+    consent_id  uuid NOT NULL,
+    revoked_at  timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, consent_id)
+);
+
+CREATE TABLE preferences (
+    tenant        text NOT NULL,
+    preference_id uuid NOT NULL,
+    borrower_id   uuid NOT NULL,
+    kind          text NOT NULL CHECK (kind IN ('not_between', 'only_between')),
+    from_clock    text NOT NULL,
+    to_clock      text NOT NULL,
+    days          text NOT NULL,
+    zone          text,
+    received_at   timestamptz,
+    withdrawn_at  timestamptz,
+    recorded_at   timestamptz NOT NULL,
+    PRIMARY KEY (tenant, preference_id)
+);
+CREATE INDEX preferences_borrower ON preferences (tenant, borrower_id);

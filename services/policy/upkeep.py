@@ -1,0 +1,94 @@
+"""What policy does without being asked: the slow sweep of the held, partitions, gauges."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+
+from services.policy import held, known
+from services.policy.due import decide_due
+from services.policy.rulesets import RuleSets
+from services.runtime import clock, log, metrics, queries
+from services.runtime.database import Connection, Pool, transaction
+from services.runtime.outbox import Outbox, put
+
+SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
+
+SWEEP_SECONDS = 0.5  # an index look-up each; a step of the business clock wakes it at once
+GAUGE_SECONDS = 15.0
+
+
+async def sweep_held(db: Pool, rule_sets: RuleSets, outbox: Outbox, stepped: asyncio.Event) -> None:
+    """Ask again what is held, and end what ran out, for ever."""
+    while True:
+        try:
+            while await _sweep_once(db, rule_sets, outbox):
+                pass
+        except Exception as error:
+            log.get().warning("held_sweep_failed", error=type(error).__name__)
+        stepped.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stepped.wait(), SWEEP_SECONDS)
+
+
+async def _sweep_once(db: Pool, rule_sets: RuleSets, outbox: Outbox) -> bool:
+    """One batch; whether there may be more."""
+    async with transaction(db) as connection:
+        waiting = await held.to_retry(connection)
+        if not waiting:
+            return False
+        await put(connection, await decide_due(connection, rule_sets, waiting))
+    outbox.nudge()
+    return len(waiting) == held.SWEEP_BATCH
+
+
+async def measure(db: Pool) -> None:
+    """Keep partitions ahead of business time, and count what a person should see."""
+    while True:
+        try:
+            async with transaction(db) as connection:
+                await make_partitions(connection)
+            async with transaction(db) as connection:
+                for row in await connection.fetch(SQL["held_counts"]):
+                    metrics.HELD.labels(row["code"]).set(row["count"])
+                open_ = await connection.fetchval(known.LEDGER_SQL["open_bookings"])
+                metrics.OPEN_BOOKINGS.set(open_)
+                if open_:
+                    log.get().error("bookings_without_outcome", count=open_)
+        except Exception as error:
+            log.get().warning("measuring_failed", error=type(error).__name__)
+        await asyncio.sleep(GAUGE_SECONDS)
+
+
+async def make_partitions(connection: Connection) -> None:
+    """A partition of the decision log for this month and the next two.
+
+    Rows that came to the default partition meanwhile keep their month there: it is only slower.
+    """
+    for row in await connection.fetch(SQL["months"]):
+        statement = (
+            f"CREATE TABLE IF NOT EXISTS decisions_{row['name']} PARTITION OF decisions"
+            f" FOR VALUES FROM ('{row['month']:%Y-%m-%d}+00') TO ('{row['next']:%Y-%m-%d}+00')"
+        )
+        with contextlib.suppress(asyncpg.CheckViolationError):
+            async with connection.transaction():
+                await connection.execute(statement)
+
+
+@contextlib.asynccontextmanager
+async def clock_steps(db: Pool) -> AsyncIterator[asyncio.Event]:
+    """An event that is set whenever the business clock is stepped."""
+    stepped = asyncio.Event()
+
+    def on_step(*_: object) -> None:
+        stepped.set()
+
+    async with db.acquire() as connection:
+        await connection.add_listener(clock.CHANNEL, on_step)
+        try:
+            yield stepped
+        finally:
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await connection.remove_listener(clock.CHANNEL, on_step)
