@@ -81,7 +81,7 @@ async def claim(
                 tried.get((row["tenant"], row["reminder_id"]), ()),
             )
             if chosen is None:
-                hopeless.append(row)
+                hopeless.append(Held(row["attempt_id"], row["tenant"], row["epoch"]))
             else:
                 claimed.append(_claimed(row, allowed, *chosen, leased_until))
         await connection.execute(
@@ -106,15 +106,9 @@ async def claim(
     return claimed
 
 
-async def give_up(connection: Connection, rows: Sequence[Row], reason: str) -> None:
+async def give_up(connection: Connection, held: Sequence[Held], reason: str) -> None:
     """These intents can't be tried at all: the reminder fails, and everybody hears why."""
-    ended = await refuse(
-        connection,
-        [
-            (Held(row["attempt_id"], row["tenant"], row["epoch"]), State.SUPPRESSED, reason)
-            for row in rows
-        ],
-    )
+    ended = await refuse(connection, [(one, State.SUPPRESSED, reason) for one in held])
     await fail_reminders(connection, [(row["tenant"], row["reminder_id"], reason) for row in ended])
     await outbox.put(
         connection,

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from services.events.words import Channel as ChannelName
 from services.notifier.channels import NotSent, Outcome, Rejected
-from services.notifier.claims import Claimed, claim
+from services.notifier.claims import Claimed, claim, give_up
 from services.notifier.handoff import HandOff, put_back_now
 from services.notifier.pace import Brake, Pace
 from services.notifier.prepare import Preparer, Ready
-from services.runtime import log
+from services.notifier.store import put_back
+from services.runtime import clock, log
 from services.runtime.crashpoints import reach
-from services.runtime.database import Pool
+from services.runtime.database import Pool, transaction
 
 BATCH = 200
 CLAIM = 500
@@ -170,8 +171,17 @@ class Dispatcher:
                         error=type(error).__name__,
                         attempt_id=str(one.held.attempt_id),
                     )
-                    unprepared.append(one.held)
+                    unprepared.append(one)
             lane.add(ready)
             full += [c.held for c in mine[room:]]
         await put_back_now(self._db, full, FULL_WAIT)
-        await put_back_now(self._db, unprepared, UNPREPARED_WAIT)
+        if unprepared:
+            await self._hold(unprepared)
+
+    async def _hold(self, unprepared: Sequence[Claimed]) -> None:
+        """A person must mend a template or a key; what can't wait any longer fails."""
+        async with transaction(self._db) as connection:
+            now = await clock.gate_now(connection)
+            late = [c.held for c in unprepared if c.allowed.valid_until <= now]
+            await give_up(connection, late, "unprepared")
+            await put_back(connection, [c.held for c in unprepared], UNPREPARED_WAIT)

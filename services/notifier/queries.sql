@@ -27,7 +27,7 @@ UPDATE attempts a
 INSERT INTO attempts
     (attempt_id, tenant, reminder_id, emission, borrower_id, priority, releases, not_before)
 SELECT attempt_id, tenant, reminder_id, emission, borrower_id, priority,
-       string_to_array(nullif(releases, ''), ' ')::uuid[], clock_timestamp() + wait
+       string_to_array(releases, ' ')::uuid[], clock_timestamp() + wait
   FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::uuid[], $6::int[],
               $7::text[], $8::interval[])
            AS given (attempt_id, tenant, reminder_id, emission, borrower_id, priority,
@@ -209,7 +209,8 @@ RETURNING a.*, policy.gate_now() AS at
 SELECT a.*, r.allowed, s.key_id, s.sealed
   FROM attempts a
   JOIN reminders r USING (tenant, reminder_id)
-  JOIN addresses s USING (tenant, borrower_id, contact_point_id)
+  JOIN addresses s ON s.tenant = a.tenant AND s.borrower_id = a.borrower_id
+        AND s.contact_point_id = a.contact_point_id
  WHERE a.state = 'unknown' AND a.provider = ANY ($1::text[]) AND s.removed_at IS NULL
    AND a.ended_at < clock_timestamp() - $2::interval
  ORDER BY a.ended_at LIMIT $3
