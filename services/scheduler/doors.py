@@ -51,6 +51,7 @@ class Doors:
             web.post("/v1/payments:reverse", self.reverse_payment),
             web.get("/v1/reminders/{reminder_id}", self.show_reminder),
             web.get("/v1/ledger", self.show_ledger),
+            web.get("/v1/cadences", self.list_cadences),
         ]
 
     async def register_borrower(self, request: web.Request) -> web.Response:
@@ -136,6 +137,11 @@ class Doors:
         async with self._db.acquire(timeout=ACQUIRE_SECONDS) as connection:
             rows, emitted = await store_reminders.ledger(connection, tenant)
         return json_response(balance((Tally(*row) for row in rows), emitted))
+
+    async def list_cadences(self, request: web.Request) -> web.Response:
+        """The names that a loan may give as its cadence."""
+        await self._keys.tenant(request, "ingest")
+        return json_response({"cadences": sorted(self._context.cadences)})
 
     async def _one(self, facts: Sequence[Fact]) -> Status:
         [outcome] = await self._record([facts])

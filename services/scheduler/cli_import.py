@@ -1,0 +1,196 @@
+"""`dunwell import book.csv`: check a whole loan book, then send it, with progress."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from services.scheduler import book, cadence
+from services.scheduler.book import COLUMNS, Consistency, Row, RowError, Unreadable
+from services.scheduler.import_book import DoorError, Doors, Tally, send
+
+SHOWN = 50
+
+WRONG_ROWS, WRONG_USE, BROKE_OFF = 1, 2, 3  # exit codes
+
+_HELP = "\n".join(f"  {name:<20}{meaning}" for name, meaning in COLUMNS.items())
+
+
+@click.command(
+    "import",
+    help=f"""Bring in a loan book from a CSV file: one row an installment.
+
+The whole file is checked first; if a single row is wrong nothing is sent, and every error is
+listed with its row, column and fix.  Then contact points go to the notifier and loans to the
+scheduler.  Importing the same file again changes nothing, so an import that broke off is simply
+repeated.
+
+\b
+Columns (UTF-8, separated by comma or semicolon, in any order):
+{_HELP}
+
+Amounts already paid belong into `paid` only if they were never reported as payments.
+
+\b
+Environment:
+  DUNWELL_SCHEDULER_URL   the scheduler's door       [http://127.0.0.1:8010]
+  DUNWELL_NOTIFIER_URL    the notifier's door        [http://127.0.0.1:8030]
+  DUNWELL_API_KEY         a key with scope ingest for both doors
+  DUNWELL_NOTIFIER_API_KEY  if the notifier's is another one
+  DUNWELL_CADENCES_DIR    your own cadences, for --check without a running scheduler
+
+\b
+Exit codes: 0 done, 1 rows are wrong, 2 wrong use or key, 3 a door went away: repeat.
+
+\b
+Examples:
+  dunwell import --check book.csv
+  DUNWELL_API_KEY=dw_… dunwell import book.csv
+""",
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Only check the file; send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+@click.option(
+    "--version",
+    "version",
+    type=click.IntRange(1, 2**53 - 1),
+    help="The book's version; a higher one replaces a lower one.  Default: the file's time of"
+    " change, in seconds since 1970.",
+)
+def import_command(file: Path, check: bool, as_json: bool, version: int | None) -> None:
+    """The command; its help is above."""
+    code = asyncio.run(_run(file, check, as_json, version or int(file.stat().st_mtime)))
+    sys.exit(code)
+
+
+async def _run(file: Path, check: bool, as_json: bool, version: int) -> int:
+    console = Console(stderr=True)
+    key = _variable("API_KEY", "")
+    if not check and not key:
+        click.echo(
+            "DUNWELL_API_KEY is required: a key with scope ingest.  Or use --check.", err=True
+        )
+        return WRONG_USE
+    async with aiohttp.ClientSession() as session:
+        doors = Doors(
+            session,
+            _variable("SCHEDULER_URL", "http://127.0.0.1:8010").rstrip("/"),
+            key,
+            _variable("NOTIFIER_URL", "http://127.0.0.1:8030").rstrip("/"),
+            _variable("NOTIFIER_API_KEY", key),
+        )
+        try:
+            cadences = _own_cadences() if check else await doors.cadences()
+            rows, errors = _check(file, cadences, version, console, as_json)
+            if errors or check:
+                _report(console, as_json, rows, errors, None)
+                return WRONG_ROWS if errors else 0
+            tally = await _send(file, cadences, version, doors, console, rows, as_json)
+        except (DoorError, Unreadable, cadence.CadenceError) as error:
+            if as_json:
+                click.echo(json.dumps({"ok": False, "problem": str(error), "errors": []}))
+            else:
+                click.echo(f"Not imported: {error}", err=True)
+            return BROKE_OFF if isinstance(error, DoorError) else WRONG_USE
+    _report(console, as_json, rows, tally.errors, tally)
+    return WRONG_ROWS if tally.errors else 0
+
+
+def _variable(name: str, default: str) -> str:
+    return os.environ.get(f"DUNWELL_{name}") or default
+
+
+def _own_cadences() -> Collection[str]:
+    own = os.environ.get("DUNWELL_CADENCES_DIR")
+    return cadence.load(cadence.SHIPPED, *([Path(own)] if own else [])).keys()
+
+
+def _check(
+    file: Path, cadences: Collection[str], version: int, console: Console, quiet: bool
+) -> tuple[int, list[RowError]]:
+    """The whole file once: how many rows, and everything wrong with them."""
+    rows, errors, consistency = 0, list[RowError](), Consistency()
+    with nullcontext() if quiet else console.status("Checking …"):
+        for row in book.read(file, cadences, version, datetime.now(UTC)):
+            if isinstance(row, RowError):
+                errors.append(row)
+            else:
+                rows += 1
+                errors += consistency.look_at(row)
+    if rows == 0 and not errors:
+        errors.append(RowError(1, "", "has no rows below it", "one row an installment"))
+    return rows, errors
+
+
+async def _send(
+    file: Path,
+    cadences: Collection[str],
+    version: int,
+    doors: Doors,
+    console: Console,
+    total: int,
+    quiet: bool,
+) -> Tally:
+    def rows() -> Iterator[Row]:
+        for row in book.read(file, cadences, version, datetime.now(UTC)):
+            if isinstance(row, RowError):
+                raise Unreadable("the file changed while it was imported; import it again")
+            yield row
+
+    progress = Progress(
+        TextColumn("Importing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("installments"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=quiet,
+    )
+    with progress:
+        task = progress.add_task("", total=total)
+        return await send(rows(), doors, lambda arrived: progress.advance(task, arrived))
+
+
+def _report(
+    console: Console, as_json: bool, rows: int, errors: list[RowError], tally: Tally | None
+) -> None:
+    """To people on standard error, to programs on standard output."""
+    if as_json:
+        answer = {
+            "ok": not errors,
+            "rows": rows,
+            "sent": 0 if tally is None else tally.rows,
+            "recorded": 0 if tally is None else tally.recorded,
+            "unchanged": 0 if tally is None else tally.unchanged,
+            "errors": [error._asdict() for error in errors],
+        }
+        click.echo(json.dumps(answer))
+        return
+    if errors:
+        table = Table("row", "column", "problem", "fix", title="What to mend")
+        for error in errors[:SHOWN]:
+            table.add_row(str(error.row), error.column, error.problem, error.fix)
+        console.print(table)
+        if len(errors) > SHOWN:
+            console.print(f"… and {len(errors) - SHOWN} more; --json lists them all.")
+    if tally is None:
+        verdict = f"{len(errors)} errors: nothing was sent." if errors else "so is the book."
+        console.print(f"{rows} rows are sound; {verdict}")
+        return
+    console.print(
+        f"{tally.rows} installments of {tally.borrowers} borrowers sent:"
+        f" {tally.recorded} loans recorded, {tally.unchanged} unchanged, {len(errors)} errors."
+    )
+    if errors:
+        console.print("The rows above were refused, all others are in; mend them and import again.")
