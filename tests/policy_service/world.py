@@ -75,9 +75,7 @@ class World:
         """Put a pack of a test's own in force under the name of one that has a place."""
         async with transaction(self.db) as connection:
             version = str(uuid4())
-            await connection.execute(
-                activation.SQL["keep_pack_text"], tenant, pack, version, text
-            )
+            await connection.execute(activation.SQL["keep_pack_text"], tenant, pack, version, text)
             await connection.execute(
                 activation.SQL["supersede"], tenant, pack, AFTERNOON - timedelta(days=99), "a", "b"
             )
@@ -291,9 +289,7 @@ def cancelled(asked: ReminderDue | Redeem) -> ReminderCancelled:
 def pack(*rules: str, pack: str = "us-fed") -> str:
     """A pack of a test's own; each rule is a YAML flow map."""
     lines = "\n".join(f"  - {rule}" for rule in rules)
-    return (
-        f"pack: {pack}\ntitle: A test's own\njurisdiction: nowhere\nstatus: draft\nrules:\n{lines}\n"
-    )
+    return f"pack: {pack}\ntitle: A test's own\njurisdiction: nowhere\nstatus: draft\nrules:\n{lines}\n"
 
 
 WINDOW = '{id: t-hours, kind: contact_window, cite: [test], hours: {daily: "08:00-21:00"}}'

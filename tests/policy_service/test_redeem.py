@@ -1,0 +1,363 @@
+"""The second checkpoint: asked again at hand-off, booked, and never booked twice."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from services.events.deliveries import DeliveryReceipt
+from services.events.loans import FeedWatermark
+from services.events.permits import ContentFacts, Redeem, Verdict
+from services.events.words import AttemptState, Channel
+from tests.policy_service.world import (
+    AFTERNOON,
+    TENANT,
+    WINDOW,
+    World,
+    attempt,
+    cancelled,
+    cap,
+    due,
+    pack,
+    stop,
+)
+
+EVENING = AFTERNOON + timedelta(hours=6, minutes=59, seconds=55)  # 20:59:55 in New York
+
+
+def receipt(asked: Redeem, state: AttemptState) -> DeliveryReceipt:
+    return DeliveryReceipt(
+        tenant=TENANT,
+        attempt_id=asked.attempt_id,
+        reminder_id=asked.reminder_id,
+        emission=asked.emission,
+        borrower_id=asked.borrower_id,
+        contact_point_id=asked.contact_point_id,
+        channel=asked.channel,
+        provider="twilio",
+        state=state,
+        at=AFTERNOON,
+    )
+
+
+async def test_an_allowed_attempt_has_a_permit_and_a_booking(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    before = datetime.now(UTC)
+    answer = await world.redeem_one(asked)
+    assert answer.verdict is Verdict.ALLOW
+    assert answer.send_by is not None
+    assert before + timedelta(seconds=9) < answer.send_by < before + timedelta(seconds=12)
+    assert answer.allowed_until == AFTERNOON + timedelta(hours=7)  # 21:00 in New York
+    assert answer.gate_now == AFTERNOON
+    [booking] = await world.rows("contacts")
+    assert (booking["outcome"], booking["contact_id"]) == ("reserved", asked.attempt_id)
+    [permit] = await world.rows("permits")
+    assert permit["permit_id"] == answer.permit_id
+    assert permit["rule_set"]
+
+
+async def test_a_permit_ends_when_the_window_closes(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.at(EVENING)
+    answer = await world.redeem_one(asked)
+    assert answer.verdict is Verdict.ALLOW
+    assert answer.allowed_until == EVENING + timedelta(seconds=5)
+    assert answer.send_by is not None
+    assert answer.send_by < datetime.now(UTC) + timedelta(seconds=5)
+
+
+async def test_what_was_allowed_by_day_is_deferred_at_night(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.out()
+    await world.at(EVENING + timedelta(seconds=5))
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, "outside_contact_window")
+    [event] = await world.out()
+    assert (event["topic"], event["rule"]) == ("reminder.deferred", "t-hours")
+    assert await world.rows("contacts") == []
+
+
+async def test_a_repeat_never_books_twice_and_does_not_trip_over_itself(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    first, second = await world.redeem_one(asked), await world.redeem_one(asked)
+    assert (first.verdict, second.verdict) == (Verdict.ALLOW, Verdict.ALLOW)
+    assert first.permit_id == second.permit_id
+    assert len(await world.rows("contacts")) == 1
+
+
+async def test_a_repeat_that_is_refused_gives_its_booking_back(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.redeem_one(asked)
+    await world.send("stop.events", stop("ada"))
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "opted_out")
+    [booking] = await world.rows("contacts")
+    assert booking["outcome"] == "cancelled"
+
+
+async def test_a_refused_emission_stays_refused(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.out()
+    await world.at(EVENING + timedelta(seconds=5))
+    first = await world.redeem_one(asked)
+    await world.at(AFTERNOON + timedelta(days=1))
+    second = await world.redeem_one(asked)
+    assert (second.verdict, second.until) == (first.verdict, first.until)
+    assert len(await world.out()) == 1
+
+
+async def test_a_released_attempt_gives_its_place_to_the_next_channel(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    push = await world.ready("ada")
+    await world.redeem_one(push)
+    sms = msgspec.structs.replace(push, attempt_id=uuid4())
+    released = msgspec.structs.replace(sms, releases=(push.attempt_id,))
+    assert (await world.redeem_one(released)).verdict is Verdict.ALLOW
+
+
+async def test_only_attempts_of_the_same_reminder_can_be_released(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    first, other = await world.ready("ada"), await world.ready("ada")
+    await world.redeem_one(first)
+    greedy = msgspec.structs.replace(other, releases=(first.attempt_id,))
+    assert (await world.redeem_one(greedy)).verdict is Verdict.DEFER
+
+
+async def test_allows_earlier_in_a_batch_count_for_later_ones_by_priority(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    low, high = await world.ready("ada", priority=9), await world.ready("ada", priority=1)
+    answers = await world.redeem(low, high)
+    assert [a.attempt_id for a in answers] == [low.attempt_id, high.attempt_id]
+    assert [a.verdict for a in answers] == [Verdict.DEFER, Verdict.ALLOW]
+
+
+async def test_a_booking_counts_until_its_attempt_is_known_not_to_have_left(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    first = await world.ready("ada")
+    await world.redeem_one(first)
+    assert (await world.redeem_one(await world.ready("ada"))).verdict is Verdict.DEFER
+    await world.send("delivery.receipt", receipt(first, AttemptState.NOT_SENT))
+    assert (await world.redeem_one(await world.ready("ada"))).verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("states", "outcome"),
+    [
+        ([AttemptState.ACCEPTED], "sent"),
+        ([AttemptState.DELIVERED, AttemptState.ACCEPTED], "delivered"),
+        ([AttemptState.UNKNOWN], "unknown"),
+        ([AttemptState.UNKNOWN, AttemptState.ABANDONED, AttemptState.ACCEPTED_LATE], "sent"),
+        ([AttemptState.REJECTED], "cancelled"),
+        ([AttemptState.LAPSED, AttemptState.DELIVERED], "delivered"),
+        ([AttemptState.DELIVERED, AttemptState.BOUNCED, AttemptState.UNDELIVERED], "bounced"),
+        ([AttemptState.ACCEPTED, AttemptState.REJECTED], "sent"),
+        ([AttemptState.INTENT, AttemptState.IN_FLIGHT], "reserved"),
+    ],
+)
+async def test_outcomes_move_only_upward(
+    world: World, states: list[AttemptState], outcome: str
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.redeem_one(asked)
+    for state in states:
+        await world.send("delivery.receipt", receipt(asked, state))
+        await world.send("delivery.receipt", receipt(asked, state))
+    [contact] = await world.rows("contacts")
+    assert contact["outcome"] == outcome
+
+
+async def test_an_attempt_that_has_left_gets_no_second_permit(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.redeem_one(asked)
+    await world.send("delivery.receipt", receipt(asked, AttemptState.UNKNOWN))
+    await world.out()
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "superseded")
+    assert await world.out() == []
+
+
+async def test_a_superseded_emission_is_refused_and_nothing_is_published(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = due("ada")
+    await world.send("reminder.due", asked)
+    await world.send("reminder.due", due("ada", reminder_id=asked.reminder_id, emission=2))
+    await world.out()
+    answer = await world.redeem_one(attempt(asked))
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "superseded")
+    assert await world.out() == []
+
+
+async def test_a_cancelled_reminder_is_refused_and_nothing_is_published(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.send("reminder.cancelled", cancelled(asked))
+    await world.out()
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "cancelled")
+    assert await world.out() == []
+
+
+async def test_a_debt_paid_meanwhile_suppresses(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.debt("ada", owed=0, version=2)
+    await world.out()
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "paid")
+    assert [(e["topic"], e["code"]) for e in await world.out()] == [("reminder.suppressed", "paid")]
+
+
+async def test_another_amount_than_the_message_states_defers_a_minute(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.debt("ada", owed=4_000, version=2)
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, "stale_amount")
+    assert answer.until == AFTERNOON + timedelta(seconds=60)
+
+
+async def test_a_step_whose_time_is_over_is_suppressed(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada", valid_until=AFTERNOON + timedelta(hours=1))
+    await world.at(AFTERNOON + timedelta(hours=1))
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "stale_step")
+
+
+async def test_a_stale_feed_defers_ever_longer_and_the_lowest_partition_counts(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    for partition, seconds in ((0, 10), (1, 61)):
+        mark = FeedWatermark(
+            tenant=TENANT,
+            source="core",
+            as_of=AFTERNOON - timedelta(seconds=seconds),
+            bound_seconds=60,
+        )
+        await world.send("loan.changed", mark, partition=partition)
+    asked = due("ada")
+    waits = []
+    for emission in range(1, 7):
+        again = msgspec.structs.replace(asked, emission=emission)
+        await world.send("reminder.due", again)
+        answer = await world.redeem_one(attempt(again))
+        assert (answer.verdict, answer.code) == (Verdict.DEFER, "feed_stale")
+        assert answer.until is not None
+        waits.append((answer.until - AFTERNOON).total_seconds())
+    assert waits == [60, 120, 240, 480, 900, 900]
+    fresh = FeedWatermark(tenant=TENANT, source="core", as_of=AFTERNOON, bound_seconds=60)
+    await world.send("loan.changed", fresh, partition=1)
+    asked = msgspec.structs.replace(asked, emission=7)
+    await world.send("reminder.due", asked)
+    assert (await world.redeem_one(attempt(asked))).verdict is Verdict.ALLOW
+
+
+async def test_a_channel_refused_for_good_leaves_the_reminder_to_the_others(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.phone("ada", "cp_mail", channels=(Channel.EMAIL,))
+    asked = due("ada", channels=(Channel.SMS, Channel.EMAIL))
+    await world.send("reminder.due", asked)
+    await world.send("stop.events", stop("ada", channels=("sms",)))
+    await world.out()
+    answer = await world.redeem_one(attempt(asked))
+    assert (answer.verdict, answer.code, answer.until) == (Verdict.DEFER, "opted_out", AFTERNOON)
+    again = msgspec.structs.replace(asked, emission=2)
+    await world.send("reminder.due", again)
+    deferred, allowed = await world.out()
+    assert deferred["topic"] == "reminder.deferred"
+    assert allowed["channels"] == ["email"]
+    email = attempt(again, channel=Channel.EMAIL, contact_point_id="cp_mail")
+    assert (await world.redeem_one(email)).verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"contact_point_id": "cp_of_somebody_else"}, "held_address"),
+        ({"content": ContentFacts(labels=("unheard_of",))}, "held_error"),
+        ({"reminder_id": uuid4()}, "held_error"),
+        ({"emission": 9}, "held_error"),
+        ({"loan_id": "loan-unknown"}, "feed_stale"),
+        ({"currency": "EUR"}, "stale_amount"),
+    ],
+)
+async def test_whatever_is_wrong_with_an_attempt_it_is_never_allowed(
+    world: World, change: dict[str, object], code: str
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = msgspec.structs.replace(await world.ready("ada"), **change)
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, code)
+    assert await world.rows("contacts") == []
+
+
+async def test_rules_that_can_no_longer_be_read_refuse_at_hand_off(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.rules("this is no pack")
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, "held_rules")
+
+
+async def test_a_zone_that_does_not_exist_refuses_at_hand_off(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.borrower("ada", zones=("Mars/Olympus",), version=2)
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, "held_error")
+
+
+async def test_a_stop_of_this_very_second_binds(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.at(AFTERNOON + timedelta(milliseconds=300))
+    late = AFTERNOON + timedelta(hours=2)  # a lender's clock that is fast
+    await world.send("stop.events", stop("ada", received_at=late))
+    assert (await world.redeem_one(asked)).verdict is Verdict.SUPPRESS
+
+
+async def test_another_tenants_borrower_of_the_same_id_is_somebody_else(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.rules(pack(WINDOW, cap(1, "person")), tenant="zeta")
+    await world.person("ada")
+    await world.borrower("ada", tenant="zeta")
+    await world.phone("ada", tenant="zeta")
+    await world.debt("ada", tenant="zeta")
+    await world.send("stop.events", stop("ada"))
+    assert (await world.redeem_one(await world.ready("ada"))).verdict is Verdict.SUPPRESS
+    assert (
+        await world.redeem_one(await world.ready("ada", tenant="zeta"))
+    ).verdict is Verdict.ALLOW
