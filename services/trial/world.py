@@ -12,6 +12,8 @@ import asyncpg
 
 from services.runtime import apikeys
 from services.runtime.migrate import SERVICES, migrate_all, role_url
+from services.runtime.settings import ServiceSettings, read
+from services.runtime.streams import open_stream
 
 TENANT = "demo"
 SANDBOX_ACCOUNT = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
@@ -86,7 +88,7 @@ class World:
         return self.folder / "fcm-service-account.json"
 
     async def prepare(self) -> None:
-        """Migrate the database and make both keys known to every service."""
+        """Migrate the database, make both keys known to every service, create the topics."""
         await migrate_all(self.admin_url, self.passwords)
         owner = await asyncpg.connect(self.admin_url)
         try:
@@ -99,6 +101,8 @@ class World:
                     await apikeys.store(owner, pepper, self.service_key, "*", ["service"], "door")
         finally:
             await owner.close()
+        async with open_stream(read(ServiceSettings, self.environment("scheduler"))) as stream:
+            await stream.ensure_topics()
 
     def environment(self, service: str) -> dict[str, str]:
         """The variables of one service, as an operator would set them."""

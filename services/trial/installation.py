@@ -1,0 +1,66 @@
+"""`dunwell up`: Apache Kafka, PostgreSQL and the services as in earnest, on one machine."""
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from services.runtime.embedded_postgres import EmbeddedPostgres
+from services.trial.processes import ORDER, ProcessFailed, running
+from services.trial.world import World
+
+_LOOK_SECONDS = 1.0
+
+
+async def _broker(stack: contextlib.AsyncExitStack) -> str:
+    """Bootstrap servers: the operator's cluster, or one started here from the locked jars."""
+    if servers := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return servers
+    try:
+        from deploy.kafka.broker import KafkaBroker
+    except ImportError:
+        raise ProcessFailed(
+            "set KAFKA_BOOTSTRAP_SERVERS: a broker can be started only from the project's folder"
+        ) from None
+    broker = await stack.enter_async_context(KafkaBroker(short_lived=False))
+    return f"127.0.0.1:{broker.port}"
+
+
+async def run(folder: Path, console: Console) -> int:
+    """Start everything, show the doors, and watch until cancelled or a process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        with console.status("Starting Apache Kafka, PostgreSQL, the sandbox and the services …"):
+            servers = await _broker(stack)
+            postgres = await stack.enter_async_context(EmbeddedPostgres())
+            world = World(
+                folder=folder,
+                admin_url=postgres.dsn,
+                stream="kafka",
+                kafka_bootstrap_servers=servers,
+            )
+            await world.prepare()
+            options = ("--database-url", postgres.dsn, "--clock", "database")
+            processes = await stack.enter_async_context(running(world, options))
+        console.print(_doors(world, servers, postgres.dsn))
+        console.print("Press Ctrl-C to end it.")
+        while not (ended := processes.ended()):
+            await asyncio.sleep(_LOOK_SECONDS)
+        name = next(iter(ended))
+        raise ProcessFailed(f"{name} ended:\n{processes.last_words(name)}")
+
+
+def _doors(world: World, servers: str, database: str) -> Table:
+    table = Table("door", "address", title="Dunwell is up")
+    for name in (*ORDER, "sandbox"):
+        table.add_row(name, world.url(name))
+    for name in ORDER:
+        table.add_row(f"{name}, admin", world.admin_door(name) + "/readyz")
+    table.add_row("Apache Kafka", servers)
+    table.add_row("PostgreSQL", database)
+    table.add_row(f"API key of tenant {world.tenant}", world.tenant_key)
+    table.add_row("logs", str(world.folder))
+    return table

@@ -1,0 +1,167 @@
+"""What a demo ends with: what was sent, deferred and suppressed, three stories, the promises."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from services.runtime.database import Connection
+from services.trial import promises
+from services.trial.scenario import Done, Row
+from services.trial.world import World
+
+_LEDGER = """
+SELECT status, coalesce(reason, '') AS reason, count(*) AS reminders
+  FROM scheduler.reminders WHERE emission > 0 OR status IN ('cancelled', 'suppressed')
+ GROUP BY 1, 2 ORDER BY 3 DESC
+"""
+_DEFERRED = """
+SELECT code, count(*) AS deferrals FROM policy.decisions WHERE verdict = 'defer'
+ GROUP BY code ORDER BY 2 DESC
+"""
+_REMINDER_OF = """
+SELECT a.attempt_id::text AS attempt, r.reminder_id::text AS reminder, r.loan_id AS loan
+  FROM notifier.attempts a JOIN scheduler.reminders r USING (tenant, reminder_id)
+"""
+_EXPLAINED = """
+SELECT DISTINCT reminder_id::text FROM policy.decisions
+ WHERE verdict = 'allow' AND checkpoint = 'redeem' AND rule_set IS NOT NULL
+"""
+_STATES = "SELECT state, count(*) AS attempts FROM notifier.attempts GROUP BY 1 ORDER BY 2 DESC"
+
+# One decision of each verdict that shows something: the story a compliance officer would be told.
+_STORIES = """
+SELECT DISTINCT ON (verdict) verdict, decided_at, until, code, answers, rule_set, reminder_id,
+       stage, due_date, r.loan_id
+  FROM policy.decisions d JOIN scheduler.reminders r USING (tenant, reminder_id)
+ WHERE (verdict = 'allow' AND checkpoint = 'redeem' AND r.status = 'sent')
+    OR (verdict = 'defer' AND code = 'outside_contact_window' AND r.status = 'sent')
+    OR (verdict = 'suppress' AND rule IS NOT NULL)
+ ORDER BY verdict, decided_at
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the last page shows."""
+
+    ledger: Sequence[Mapping[str, Any]]
+    deferred: Sequence[Mapping[str, Any]]
+    attempts: Sequence[Mapping[str, Any]]
+    sent: Sequence[promises.Sent]
+    stories: Sequence[Mapping[str, Any]]
+    verdicts: Sequence[promises.Verdict]
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise held."""
+        return not any(verdict.violations for verdict in self.verdicts)
+
+
+async def gather(
+    owner: Connection, world: World, rows: Sequence[Row], done: Sequence[Done]
+) -> Report:
+    """Read the record of the sandbox and the services' own books."""
+    reminder_of = {
+        row["attempt"]: (row["reminder"], row["loan"]) for row in await owner.fetch(_REMINDER_OF)
+    }
+    explained = {row["reminder_id"] for row in await owner.fetch(_EXPLAINED)}
+    history = promises.read_history(world.history)
+    sent = promises.accepted(history, reminder_of, rows)
+    ledger = [dict(row) for row in await owner.fetch(_LEDGER)]
+    return Report(
+        ledger=ledger,
+        deferred=[dict(row) for row in await owner.fetch(_DEFERRED)],
+        attempts=[dict(row) for row in await owner.fetch(_STATES)],
+        sent=sent,
+        stories=[dict(row) for row in await owner.fetch(_STORIES)],
+        verdicts=promises.check(sent, done, explained),
+    )
+
+
+def show(report: Report, console: Console, *, steps: int) -> None:
+    """Print it all."""
+    console.print()
+    console.rule("45 days of a loan book")
+    console.print(_outcomes(report))
+    console.print(_where(report))
+    for story in report.stories:
+        console.print(_story(story))
+    console.print(_promises(report))
+    console.print(f"{steps} steps of business time.", style="dim")
+
+
+def _outcomes(report: Report) -> Table:
+    table = Table("what became of the reminders", "why", "reminders", title="Outcomes")
+    for row in report.ledger:
+        style = {"sent": "green", "suppressed": "yellow", "failed": "red"}.get(row["status"], "")
+        why = row["reason"].replace("_", " ")
+        table.add_row(row["status"], why, str(row["reminders"]), style=style)
+    for row in report.deferred:
+        why = (row["code"] or "").replace("_", " ")
+        table.add_row("deferred on the way", why, str(row["deferrals"]), style="cyan")
+    return table
+
+
+def _where(report: Report) -> Table:
+    channels = ("push", "sms", "email")
+    countries: dict[str, dict[str, int]] = {}
+    for message in report.sent:
+        counts = countries.setdefault(message.row.get("country", "?"), dict.fromkeys(channels, 0))
+        counts[message.channel] += 1
+    table = Table("country", *channels, "all", title="Accepted by the providers")
+    for country, counts in sorted(countries.items()):
+        numbers = [counts[channel] for channel in channels]
+        table.add_row(country, *map(str, numbers), str(sum(numbers)))
+    total = [sum(counts[channel] for counts in countries.values()) for channel in channels]
+    table.add_row("all", *map(str, total), str(sum(total)), style="bold")
+    return table
+
+
+def _story(story: Mapping[str, Any]) -> Panel:
+    told = {
+        "allow": ("Why was this one sent?", "green"),
+        "defer": ("Why did this one wait?", "cyan"),
+        "suppress": ("Why was this one never sent?", "yellow"),
+    }
+    title, style = told[story["verdict"]]
+    lines = [
+        f"Reminder for loan {story['loan_id']} ({story['stage']}, due {story['due_date']}),"
+        f" asked on {story['decided_at']:%a %d %b %Y %H:%M} UTC."
+    ]
+    if story["verdict"] == "allow":
+        lines.append("Asked again at hand-off: no rule of the packs in force objected.")
+    for reason in _reasons(story["answers"]):
+        cite = "; ".join(reason.get("cite") or [])
+        lines.append(
+            f"{reason.get('says') or reason.get('code')}  [dim]{reason.get('rule')}"
+            f"{', ' + cite if cite else ''}[/dim]"
+        )
+    if story["until"]:
+        lines.append(f"Next permitted instant: {story['until']:%a %d %b %H:%M} UTC.")
+    lines.append(f"[dim]rule set {str(story['rule_set'])[:12]}[/dim]")
+    return Panel("\n".join(lines), title=title, border_style=style)
+
+
+def _reasons(answers: Any) -> list[Mapping[str, Any]]:
+    """The reasons of the first channel that has some, at most three."""
+    parsed = json.loads(answers) if isinstance(answers, str) else answers
+    listed = parsed if isinstance(parsed, list) else list(parsed.values())
+    for answer in listed:
+        if reasons := answer.get("reasons"):
+            return list(reasons)[:3]
+    return []
+
+
+def _promises(report: Report) -> Table:
+    table = Table("promise", "violations", title="Checked against the sandbox's own record")
+    for verdict in report.verdicts:
+        count = len(verdict.violations)
+        table.add_row(verdict.name, str(count), style="red" if count else "green")
+        for breach in verdict.violations[:3]:
+            table.add_row(f"  {breach}", "")
+    return table

@@ -1,0 +1,163 @@
+"""The three services end to end: reminders that fall due at one instant, until the last is sent.
+
+Three processes of their own on Apache Kafka and PostgreSQL (fsync on), every duty done: plans,
+decisions with their record, permits under locks, attempts logged before they leave, receipts.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from services.runtime import clock
+from services.runtime.database import Connection
+from services.trial import stepping
+from services.trial.processes import Processes, running
+from services.trial.world import World, free_ports
+
+BEGIN = datetime(2026, 5, 12, 13, tzinfo=UTC)
+DUE = datetime(2026, 5, 12, 14, tzinfo=UTC)  # 10:00 in New York
+BULK = 500
+PATIENCE_SECONDS = 120.0
+
+_CADENCE = """\
+cadence: bench
+valid_for_days: 1
+steps:
+  - {days_from_due: %d, at: "10:00", stage: due, channels: [sms], priority: 40}
+"""
+
+
+class Bench:
+    """A running installation whose SMS provider costs almost nothing."""
+
+    def __init__(
+        self, world: World, processes: Processes, owner: Connection, http: aiohttp.ClientSession
+    ) -> None:
+        self.world, self.processes, self.owner, self.http = world, processes, owner, http
+        self.provider = world.extra["TWILIO_API_URL"]
+        self._round = 0
+
+    async def round(self, count: int) -> float:
+        """Reminders a second: from the instant they fall due to the last request answered."""
+        self._round += 1
+        await self._load(count)
+        before = await self._sent()
+        began = time.perf_counter()
+        await clock.step_to(self.owner, DUE.replace(day=DUE.day + self._round - 1))
+        while (done := await self._sent() - before) < count:
+            if time.perf_counter() - began > PATIENCE_SECONDS:
+                raise TimeoutError(f"{done} of {count} after {PATIENCE_SECONDS:.0f} s")
+            await asyncio.sleep(0.02)
+        rate = count / (time.perf_counter() - began)
+        await self._settled()
+        return rate
+
+    async def _load(self, count: int) -> None:
+        due = DUE.date().replace(day=DUE.day + self._round - 1)
+        rows = [self._loan(index, due.isoformat()) for index in range(count)]
+        gate = asyncio.Semaphore(16)
+        async with asyncio.TaskGroup() as tasks:
+            for index in range(count):
+                tasks.create_task(self._address(index, gate))
+        for start in range(0, count, BULK):
+            body = {"loans": rows[start : start + BULK]}
+            await self._call("POST", self.world.url("scheduler") + "/v1/loans:bulk", body)
+        await self._settled()
+
+    def _loan(self, index: int, due: str) -> Mapping[str, Any]:
+        ref = f"R{self._round}-{index}"
+        return {
+            "loan_id": f"L-{ref}",
+            "borrower_ref": ref,
+            "version": 1,
+            "product": "personal_loan",
+            "currency": "USD",
+            "cadence": "bench",
+            "borrower": {
+                "borrower_ref": ref,
+                "version": 1,
+                "country": "US",
+                "subdivision": "NY",
+                "zones": [{"zone": "America/New_York", "basis": "address"}],
+            },
+            "installments": [{"installment_number": 1, "due_date": due, "amount_minor": 12_300}],
+        }
+
+    async def _address(self, index: int, gate: asyncio.Semaphore) -> None:
+        ref = f"R{self._round}-{index}"
+        number = f"+1{200 + index // 100 % 700}55501{index % 100:02d}"
+        body = {"version": 1, "contact_points": [{"kind": "mobile", "value": number}]}
+        async with gate:
+            url = f"{self.world.url('notifier')}/v1/borrowers/{ref}/contact-points"
+            await self._call("PUT", url, body)
+
+    async def _call(self, method: str, url: str, body: object) -> None:
+        headers = {"Authorization": f"Bearer {self.world.tenant_key}"}
+        async with self.http.request(method, url, json=body, headers=headers) as answer:
+            if answer.status >= 300:
+                raise RuntimeError(f"{url}: {answer.status} {(await answer.text())[:300]}")
+
+    async def _sent(self) -> int:
+        async with self.http.get(f"{self.provider}/count") as answer:
+            return int(await answer.text())
+
+    async def _settled(self) -> None:
+        """Wait until what was loaded or sent has reached every service."""
+        quiet = 0
+        while quiet < 5:
+            open_work = await self.owner.fetchval(
+                "SELECT (SELECT count(*) FROM scheduler.outbox)"
+                " + (SELECT count(*) FROM policy.outbox) + (SELECT count(*) FROM notifier.outbox)"
+                " + (SELECT count(*) FROM scheduler.reminders WHERE status = 'due')"
+            )
+            quiet = quiet + 1 if open_work == 0 else 0
+            await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def started(folder: Path, admin_url: str, bootstrap_servers: str) -> AsyncIterator[Bench]:
+    """The installation, ready; `house` and `us-fed` in force, as a careful lender would."""
+    (provider_port,) = free_ports(1)
+    cadences = folder / "cadences"
+    cadences.mkdir()
+    (cadences / "bench.yaml").write_text(_CADENCE % 0)
+    world = World(
+        folder=folder,
+        admin_url=admin_url,
+        stream="kafka",
+        kafka_bootstrap_servers=bootstrap_servers,
+        extra={
+            "TWILIO_API_URL": f"http://127.0.0.1:{provider_port}",
+            "CADENCES_DIR": str(cadences),
+        }
+        | _from_environment(),
+    )
+    await world.prepare()
+    owner = await stepping.connect(admin_url, BEGIN)
+    try:
+        async with (
+            running(world) as processes,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http,
+        ):
+            processes.start("provider", ["tests.bench.provider", str(provider_port)])
+            await processes.ready("provider", f"http://127.0.0.1:{provider_port}/count")
+            bench = Bench(world, processes, owner, http)
+            for pack in ("house", "us-fed", "us-tcpa", "us-ny"):
+                body = {"pack": pack, "by": "officer", "approved_by": "another"}
+                await bench._call("POST", world.url("policy") + "/v1/activations", body)
+            yield bench
+    finally:
+        await owner.close()
+
+
+def _from_environment() -> dict[str, str]:
+    """BENCH_<NAME>=value sets DUNWELL_<NAME> for the services: to try a setting."""
+    prefix = "BENCH_SET_"
+    return {k.removeprefix(prefix): v for k, v in os.environ.items() if k.startswith(prefix)}
