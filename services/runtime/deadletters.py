@@ -24,7 +24,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     detail: str
     tenant: str | None
-    at: datetime | None  # real time
+    at: datetime  # real time
     place: tuple[int, int]  # partition and offset among the dead letters
     withheld: bool  # its value could not be kept
     record: Record  # as it would go back
@@ -63,7 +63,7 @@ def dead_letter(
 
 
 async def list_dead_letters(stream: Stream, topics: Sequence[str]) -> list[DeadLetter]:
-    """What has been put aside from these topics and not been replayed, in order."""
+    """What has been put aside from these topics and not been replayed, oldest first."""
     found, replayed = await _read(stream, topics)
     return [letter for letter in found if _marker(letter) not in replayed]
 
@@ -106,6 +106,7 @@ async def _read(
                 replayed.add((source, fields["dlq_replayed"].decode("ascii", "replace")))
             elif letter := _understand(source, polled.partition.number, received, fields):
                 letters.append(letter)
+    letters.sort(key=lambda letter: (letter.at, letter.topic, letter.partition, letter.offset))
     return letters, replayed
 
 
