@@ -1,0 +1,104 @@
+"""The small language that the lists are written in, compiled to one regular expression a phrase.
+
+    word          that word                     word*    a word that begins so (four letters or more)
+    [a|b c|d*]    any one of these              [a|b]?   any one of these, or nothing
+    ..            up to three words between     ...      up to eight words between, in one sentence
+
+In Chinese there are no spaces: .. is up to four characters, ... up to twelve.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from services.notifier.content.normalize import fold, has_han, tokens
+
+KEY = 4  # letters of a word, or two characters of Chinese, by which a phrase is looked up
+HAN_KEY = 2
+_GAPS = {"..": (3, 4), "...": (8, 12)}  # words, Chinese characters
+_PIECE = re.compile(r"\.{2,3}|\[[^\]]+\]\??|[^\s\[\].]+")
+_WORD = r"[^ .,]+"
+
+
+class Phrase(msgspec.Struct, frozen=True):
+    """`requires`: of each of these sets, one key must be in the text before `pattern` is tried."""
+
+    pattern: re.Pattern[str]
+    requires: tuple[frozenset[str], ...]
+
+
+def keys_of(text: str) -> set[str]:
+    """The keys of a text of tokens: the beginnings of its words, and the pairs of its Han."""
+    keys = {word[:KEY] for word in text.split()}
+    if not text.isascii() and has_han(text):
+        keys.update(map("".join, zip(text, text[1:], strict=False)))
+    return keys
+
+
+def compile_phrase(written: str) -> Phrase:
+    """Raises ValueError, naming the phrase, if it is not in the language."""
+    pieces = _PIECE.findall(written)
+    if not pieces or pieces[0] in _GAPS or pieces[-1] in _GAPS:
+        raise ValueError(f"{written!r}: a phrase begins and ends with a word")
+    if "".join(pieces) != "".join(written.split()):
+        raise ValueError(f"{written!r}: only words, *, [a|b], ? and gaps of two or three dots")
+    han = has_han(written)
+    pattern = "".join(_expressions(pieces, han))
+    requires = tuple(
+        keys
+        for piece in pieces
+        if piece not in _GAPS and not piece.endswith("?") and (keys := _keys(piece, written, han))
+    )
+    if not requires:
+        raise ValueError(f"{written!r}: no piece of it is a word that can be looked up")
+    end = "" if han else "(?= )"
+    return Phrase(re.compile(pattern + end), tuple(sorted(requires, key=len)))
+
+
+def _expressions(pieces: list[str], han: bool) -> Iterator[str]:
+    for piece in pieces:
+        if piece in _GAPS:
+            words, characters = _GAPS[piece]
+            yield rf"[^.]{{0,{characters}}}?" if han else rf"(?: [^ .]+){{0,{words}}}?"
+        elif piece.startswith("["):
+            options = "|".join(_literal(option, han) for option in _options(piece))
+            yield f"(?:{options}){'?' if piece.endswith('?') else ''}"
+        else:
+            yield _literal(piece, han)
+
+
+def _options(piece: str) -> list[str]:
+    return piece.rstrip("?")[1:-1].split("|")
+
+
+def _literal(option: str, han: bool) -> str:
+    """` word other[^ ]*` for spaced languages; bare characters, spaces allowed, for Chinese."""
+    words = [re.escape(word.rstrip("*")) + "[^ ]*" * word.endswith("*") for word in _words(option)]
+    if has_han(option):
+        return " ?" + " ?".join(words)
+    return "".join(f" {'?' if han else ''}{word}" for word in words)
+
+
+def _words(option: str) -> list[str]:
+    return [
+        tokens(fold(word)).strip() + "*" * word.endswith("*") for word in option.split() if word
+    ]
+
+
+def _keys(piece: str, written: str, han: bool) -> frozenset[str]:
+    """Empty: an option is too short to be looked up, so nothing can be required."""
+    options = _options(piece) if piece.startswith("[") else [piece]
+    keys = {_key(_words(option), written, han) for option in options}
+    return frozenset() if "" in keys else frozenset(keys)
+
+
+def _key(words: list[str], written: str, han: bool) -> str:
+    longest = max(words, key=len)
+    stem = longest.rstrip("*")
+    if has_han(stem):
+        return stem[:HAN_KEY] if len(stem) >= HAN_KEY else ""
+    if longest.endswith("*") and len(stem) < KEY:
+        raise ValueError(f"{written!r}: a stem has {KEY} letters or more, {longest} has fewer")
+    # A Latin letter beside Chinese characters need not stand between spaces.
+    return "" if han else stem[:KEY]

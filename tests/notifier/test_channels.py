@@ -1,0 +1,361 @@
+"""One contract for every channel: each way to fail has one request, at most, and the right name."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from services.notifier.channels import (
+    Accepted,
+    Channel,
+    Deadline,
+    Message,
+    NotSent,
+    Outcome,
+    Rejected,
+    Unknown,
+)
+from services.notifier.channels.call import call
+from services.notifier.channels.fcm_push import FcmPush
+from services.notifier.channels.google_token import GoogleToken, read_service_account
+from services.notifier.channels.smtp_email import SmtpEmail
+from services.notifier.channels.transport import open_transport
+from services.notifier.channels.twilio_sms import TwilioSms
+from tests.notifier.liars import HttpLiar, SmtpLiar, serving
+from tests.notifier.world import free_port, service_account
+
+TO = {"sms": "+12025550143", "push": "device-token", "email": "someone@example.com"}
+HTTP = ("sms", "push")
+ALL = (*HTTP, "email")
+
+
+class Outside:
+    """A channel and the provider at its other end."""
+
+    def __init__(self, name: str, channel: Channel, http: HttpLiar, mail: SmtpLiar) -> None:
+        self.name = name
+        self.channel = channel
+        self.http = http
+        self.mail = mail
+
+    @property
+    def requests(self) -> int:
+        """Messages that reached the provider completely."""
+        return len(self.mail.mails) if self.name == "email" else len(self.http.requests)
+
+    async def send(self, seconds: float = 3.0, **wanted: object) -> Outcome:
+        now = asyncio.get_running_loop().time()
+        return await call(self.channel, message(self.name, **wanted), deadline(now + seconds))
+
+
+def message(name: str, **wanted: object) -> Message:
+    fields: dict[str, object] = {
+        "attempt_id": uuid4(),
+        "reminder_id": uuid4(),
+        "to": TO[name],
+        "body": "A reminder.",
+        "subject": None if name == "sms" else "Harbor Lending",
+        "valid_seconds": 600,
+    }
+    return Message(**(fields | wanted))  # type: ignore[arg-type]
+
+
+def deadline(end: float) -> Deadline:
+    return Deadline(write_by=end, end_by=end)
+
+
+@asynccontextmanager
+async def channel_to(name: str, http_url: str, smtp_port: int, folder: Path):  # type: ignore[no-untyped-def]
+    async with AsyncExitStack() as stack:
+        transport = await stack.enter_async_context(open_transport(20))
+        if name == "sms":
+            yield TwilioSms(
+                transport,
+                account_sid="AC" + "0" * 32,
+                auth_token="t",
+                sender="+15005550006",
+                api_url=http_url,
+                public_url="https://reminders.example.com",
+            )
+        elif name == "push":
+            account = read_service_account(service_account(folder, f"{http_url}/token"))
+            yield FcmPush(
+                transport, GoogleToken(transport, account), project_id="p", api_url=http_url
+            )
+        else:
+            mail = SmtpEmail(
+                host="127.0.0.1",
+                port=smtp_port,
+                username=None,
+                password=None,
+                tls=False,
+                start_tls=False,
+                mail_from="Harbor Lending <reminders@example.com>",
+                connections=2,
+            )
+            stack.push_async_callback(mail.close)
+            yield mail
+
+
+Open = Callable[[str], Awaitable[Outside]]
+
+
+@pytest.fixture
+async def outside(tmp_path: Path) -> AsyncIterator[Open]:
+    """`await outside("sms")`: a channel with an honest provider, until told to lie."""
+    async with AsyncExitStack() as stack:
+        http, mail = HttpLiar(), SmtpLiar()
+        await stack.enter_async_context(serving(http))
+        await stack.enter_async_context(serving(mail))
+
+        async def make(name: str) -> Outside:
+            channel = await stack.enter_async_context(
+                channel_to(name, http.url, mail.port, tmp_path)
+            )
+            return Outside(name, channel, http, mail)
+
+        yield make
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_an_honest_provider_accepts_with_its_reference(outside: Open, name: str) -> None:
+    world = await outside(name)
+    for expected in (1, 2, 3):
+        answer = await world.send()
+        assert isinstance(answer, Accepted)
+        assert answer.provider_ref
+        assert world.requests == expected
+    connections = world.mail.connections if name == "email" else world.http.connections
+    assert connections <= 2, "connections are kept"
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_refused_connection_is_not_sent(tmp_path: Path, name: str) -> None:
+    port = free_port()
+    async with serving(liar := HttpLiar()):  # the token endpoint answers, the provider is away
+        async with channel_to(name, liar.url, port, tmp_path) as channel:
+            if name == "push":
+                assert await channel._token.get()
+                channel._url = f"http://127.0.0.1:{port}/v1/x"
+        url = f"http://127.0.0.1:{port}"
+        async with channel_to(name, url, port, tmp_path) as channel:
+            now = asyncio.get_running_loop().time()
+            answer = await call(channel, message(name), deadline(now + 4))
+    assert isinstance(answer, NotSent)
+
+
+@pytest.mark.parametrize("name", HTTP)
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "reset_after",
+        "close",
+        "hang",
+        "truncated",
+        "garbage",
+        "redirect",
+        "status:500",
+        "status:502",
+        "status:503",
+        "status:400",
+        "status:404",
+        "status:429",
+        "status:200:not json",
+        "status:201:{}",
+        'status:201:{"sid":"","name":""}',
+        'status:200:{"sid":null,"name":null}',
+        'status:500:{"code":20500,"message":"x"}',
+        'status:503:{"error":{"status":"UNAVAILABLE"}}',
+    ],
+)
+async def test_an_answer_that_is_neither_yes_nor_a_documented_no_is_unknown(
+    outside: Open, name: str, lie: str
+) -> None:
+    world = await outside(name)
+    await world.send()  # a warm connection: the one on which clients re-send
+    world.http.lies.append(lie)
+    answer = await world.send(1.0)
+    assert isinstance(answer, Unknown)
+    assert world.requests == 2, "written once"
+    assert isinstance(await world.send(), Accepted), "the next message is not disturbed"
+
+
+@pytest.mark.parametrize("name", HTTP)
+async def test_a_reset_before_the_request_was_read_is_never_sent_again(
+    outside: Open, name: str
+) -> None:
+    world = await outside(name)
+    if name == "push":
+        await world.channel._token.get()  # type: ignore[attr-defined]
+        world.http.hang_up()
+        await asyncio.sleep(0.05)
+    world.http.lies.append("reset_before")
+    answer = await world.send()
+    # The connection stood, so bytes may have left: only the kernel knows.
+    assert isinstance(answer, Unknown | NotSent)
+    assert world.requests == 0
+
+
+@pytest.mark.parametrize("name", HTTP)
+async def test_a_stale_connection_is_not_used_twice(outside: Open, name: str) -> None:
+    world = await outside(name)
+    await world.send()
+    world.http.hang_up()
+    await asyncio.sleep(0.05)
+    assert isinstance(await world.send(), Accepted)
+    assert world.requests == 2
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_message_whose_time_is_over_is_not_sent(outside: Open, name: str) -> None:
+    world = await outside(name)
+    answer = await world.send(seconds=-1)
+    assert answer == NotSent("too_late")
+    assert world.requests == 0
+
+
+@pytest.mark.parametrize("name", HTTP)
+async def test_no_byte_is_written_after_write_by_though_the_answer_may_come_later(
+    outside: Open, name: str
+) -> None:
+    world = await outside(name)
+    now = asyncio.get_running_loop().time()
+    late = Deadline(write_by=now, end_by=now + 3)
+    assert await world.channel.send(message(name), late) == NotSent("too_late")
+    assert world.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "expected"),
+    [
+        ("sms", (400, 21211), Rejected("21211", suppress_point=True)),
+        ("sms", (400, 21610), Rejected("21610", suppress_point=True)),
+        ("sms", (429, 20429), Rejected("20429", retryable=True)),
+        ("sms", (401, 20003), Rejected("20003", retryable=True, stop_provider=True)),
+        ("sms", (400, 21999), Rejected("21999")),
+        ("push", (404, "UNREGISTERED"), Rejected("unregistered", suppress_point=True)),
+        ("push", (403, "SENDER_ID_MISMATCH"), Rejected("sender_id_mismatch", suppress_point=True)),
+        ("push", (429, "QUOTA_EXCEEDED"), Rejected("quota_exceeded", retryable=True)),
+        ("push", (400, "INVALID_ARGUMENT"), Rejected("invalid_argument")),
+    ],
+)
+async def test_a_documented_no_is_rejected_with_its_code(
+    outside: Open, name: str, answer: tuple[int, object], expected: Rejected
+) -> None:
+    world = await outside(name)
+    status, code = answer
+    body = (
+        {"code": code, "message": "no", "status": status}
+        if name == "sms"
+        else {"error": {"status": "X", "details": [{"@type": "FcmError", "errorCode": code}]}}
+    )
+    world.http.lies.append(f"status:{status}:{json.dumps(body)}")
+    assert await world.send() == expected
+    assert world.requests == 1
+
+
+async def test_fcm_says_by_the_violated_field_that_a_token_is_wrong(outside: Open) -> None:
+    world = await outside("push")
+    details = [
+        {"@type": "FcmError", "errorCode": "INVALID_ARGUMENT"},
+        {"@type": "BadRequest", "fieldViolations": [{"field": "message.token"}]},
+    ]
+    body = json.dumps({"error": {"status": "INVALID_ARGUMENT", "details": details}})
+    world.http.lies.append(f"status:400:{body}")
+    assert await world.send() == Rejected("invalid_token", suppress_point=True)
+
+
+async def test_fcm_gets_the_expiry_and_the_collapse_key(outside: Open) -> None:
+    world = await outside("push")
+    one = uuid4()
+    await world.send(reminder_id=one)
+    (sent,) = world.http.requests
+    assert (sent["ttl"], sent["collapse"]) == ("600s", str(one))
+
+
+async def test_twilio_gets_the_expiry_and_a_callback_that_names_the_attempt(outside: Open) -> None:
+    world = await outside("sms")
+    one = uuid4()
+    await world.send(attempt_id=one, valid_seconds=100_000)
+    (sent,) = world.http.requests
+    assert sent["ValidityPeriod"] == "36000"
+    assert sent["StatusCallback"] == (
+        f"https://reminders.example.com/v1/callbacks/twilio/{one}#rc=5&rp=all"
+    )
+
+
+async def test_a_look_up_finds_a_message_and_leaves_those_of_others(outside: Open) -> None:
+    world = await outside("sms")
+    one = message("sms")
+    assert await world.channel.look_up(one, frozenset()) is None
+    await world.send()
+    sid = await world.channel.look_up(one, frozenset())
+    assert sid
+    assert await world.channel.look_up(one, frozenset({sid})) is None
+
+
+@pytest.mark.parametrize("stage", ["greeting", "mail", "rcpt"])
+@pytest.mark.parametrize("lie", ["reset", "close", "hang", "gibberish"])
+async def test_mail_that_fails_before_its_data_is_not_sent(
+    outside: Open, stage: str, lie: str
+) -> None:
+    world = await outside("email")
+    world.mail.lies[stage] = lie
+    answer = await world.send(0.5)
+    assert isinstance(answer, NotSent)
+    assert world.requests == 0
+    assert isinstance(await world.send(), Accepted)
+
+
+@pytest.mark.parametrize("lie", ["reset", "close", "hang", "gibberish", "251 what"])
+async def test_mail_whose_final_dot_is_not_answered_is_unknown(outside: Open, lie: str) -> None:
+    world = await outside("email")
+    await world.send()
+    world.mail.lies["dot"] = lie
+    answer = await world.send(0.5)
+    assert isinstance(answer, Unknown)
+    assert world.requests == 2
+    assert isinstance(await world.send(), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "expected"),
+    [
+        ("rcpt", "550 5.1.1 no such user", Rejected("550_5.1.1", suppress_point=True)),
+        ("rcpt", "452 4.2.2 full", Rejected("452_4.2.2", retryable=True)),
+        ("rcpt", "550 no", Rejected("550")),
+        ("mail", "421 4.3.2 later", Rejected("421_4.3.2", retryable=True)),
+        ("data", "451 4.7.1 greylisted", Rejected("451_4.7.1", retryable=True)),
+        ("dot", "554 5.7.1 spam", Rejected("554_5.7.1")),
+        ("dot", "450 4.2.1 busy", Rejected("450_4.2.1", retryable=True)),
+    ],
+)
+async def test_a_mail_servers_no_is_rejected_with_its_code(
+    outside: Open, stage: str, reply: str, expected: Rejected
+) -> None:
+    world = await outside("email")
+    world.mail.lies[stage] = reply
+    assert await world.send() == expected
+    assert isinstance(await world.send(), Accepted)
+
+
+async def test_an_idle_connection_that_the_relay_closed_is_replaced(outside: Open) -> None:
+    world = await outside("email")
+    await world.send()
+    world.mail.hang_up()
+    await asyncio.sleep(0.05)
+    assert isinstance(await world.send(), Accepted)
+    assert world.requests == 2
+
+
+async def test_without_a_token_nothing_is_sent_by_push(outside: Open) -> None:
+    world = await outside("push")
+    world.channel._token._account = read_service_account(  # type: ignore[attr-defined]
+        service_account(Path("/tmp"), "http://127.0.0.1:9/token")
+    )
+    assert await world.send() == NotSent("no_token")
+    assert world.requests == 0

@@ -1,0 +1,343 @@
+"""Attempts through every state: refusals, falling through, unknowns, leases, crashes."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from services.events.permits import Verdict
+from services.events.words import Channel
+from tests.notifier.world import World, allowed, cancelled, refusal
+
+PHONE, MAIL, TOKEN = "+12025550143", "someone@example.com", "device-token"
+
+
+async def everywhere(world: World, ref: str = "ref-1"):  # type: ignore[no-untyped-def]
+    return await world.addresses(ref, mobile=PHONE, email=MAIL, app=TOKEN)
+
+
+async def states(world: World, event) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
+    return [(row["channel"], row["state"]) for row in await world.attempts(event.reminder_id)]
+
+
+async def test_a_redelivered_permission_makes_one_attempt(running: World) -> None:
+    event = allowed(await everywhere(running))
+    await running.publish(event, event)
+    await running.until_state(event.reminder_id, "accepted")
+    await running.publish(event)
+    await asyncio.sleep(0.5)
+    assert len(await running.attempts(event.reminder_id)) == 1
+    assert len(running.http.requests) == 1
+
+
+async def test_a_second_live_attempt_would_need_the_database_to_be_broken(running: World) -> None:
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    row = await running.until_state(event.reminder_id, "accepted")
+    with pytest.raises(asyncpg.UniqueViolationError, match="attempts_one_live"):
+        await running.owner.execute(
+            "INSERT INTO notifier.attempts (attempt_id, tenant, reminder_id, emission, borrower_id,"
+            " priority) VALUES ($1, $2, $3, 2, $4, 1)",
+            uuid4(),
+            row["tenant"],
+            row["reminder_id"],
+            row["borrower_id"],
+        )
+
+
+async def test_a_deferred_attempt_ends_and_the_next_emission_is_sent(running: World) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    running.policy.answers["sms"] = refusal(Verdict.DEFER, "contact_window", later)
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    row = await running.until_state(event.reminder_id, "deferred")
+    assert row["code"] == "contact_window"
+    assert running.http.requests == []
+    running.policy.answers.clear()
+    await running.publish(allowed(event.borrower_id, reminder_id=event.reminder_id, emission=2))
+    await running.until_state(event.reminder_id, "accepted")
+    assert len(running.http.requests) == 1
+    # The first emission, delivered again, changes nothing.
+    await running.publish(event)
+    await asyncio.sleep(0.5)
+    assert len(await running.attempts(event.reminder_id)) == 2
+
+
+async def test_a_suppressed_attempt_ends_and_nothing_follows(running: World) -> None:
+    running.policy.answers["sms"] = refusal(Verdict.SUPPRESS, "paid")
+    event = allowed(await everywhere(running), Channel.SMS, Channel.EMAIL)
+    await running.publish(event)
+    row = await running.until_state(event.reminder_id, "suppressed")
+    assert row["code"] == "paid"
+    await asyncio.sleep(0.3)
+    assert await states(running, event) == [("sms", "suppressed")]
+    assert await running.receipts(event.reminder_id) == [("suppressed", None, None)]
+
+
+async def test_a_cancellation_that_comes_first_suppresses_what_comes_later(running: World) -> None:
+    event = allowed(await everywhere(running))
+    await running.publish(cancelled(event))
+    await asyncio.sleep(0.5)
+    await running.publish(event)
+    await asyncio.sleep(0.5)
+    assert await running.attempts(event.reminder_id) == []
+    assert running.http.requests == []
+
+
+async def test_a_cancellation_ends_an_intent(running: World) -> None:
+    running.policy.status = 503
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "intent")
+    await running.publish(cancelled(event))
+    row = await running.until_state(event.reminder_id, "suppressed")
+    assert row["code"] == "cancelled"
+    running.policy.status = 200
+    await asyncio.sleep(1.5)
+    assert running.http.requests == []
+
+
+async def test_an_intent_waits_while_policy_is_away_and_keeps_its_id(running: World) -> None:
+    running.policy.status = 502
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    while len(running.policy.redeemed) < 2:
+        await asyncio.sleep(0.05)
+    assert await running.state(event.reminder_id) == "intent"
+    running.policy.status = 200
+    await running.until_state(event.reminder_id, "accepted")
+    assert len({redeem.attempt_id for redeem in running.policy.redeemed}) == 1
+
+
+async def test_a_dropped_redeem_answer_is_asked_for_again_under_the_same_id(
+    running: World,
+) -> None:
+    running.policy.drop_answers = 1
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    row = await running.until_state(event.reminder_id, "accepted")
+    assert [r.attempt_id for r in running.policy.redeemed] == [row["attempt_id"]] * 2
+    assert len(running.http.requests) == 1
+
+
+async def test_push_then_sms_then_email_each_with_the_finished_ones_released(
+    running: World,
+) -> None:
+    running.http.lies_by_to[TOKEN] = (
+        'status:404:{"error":{"status":"NOT_FOUND","details":[{"errorCode":"UNREGISTERED"}]}}'
+    )
+    running.http.lies_by_to[PHONE] = 'status:400:{"code":21211,"message":"no","status":400}'
+    event = allowed(await everywhere(running), *Channel)
+    await running.publish(event)
+    row = await running.until_state(event.reminder_id, "accepted")
+    assert await states(running, event) == [
+        ("push", "rejected"),
+        ("sms", "rejected"),
+        ("email", "accepted"),
+    ]
+    first, second, third = running.policy.redeemed
+    assert first.releases == ()
+    assert second.releases == (first.attempt_id,)
+    assert third.releases == (first.attempt_id, second.attempt_id)
+    assert third.attempt_id == row["attempt_id"]
+    assert await running.receipts(event.reminder_id) == [
+        ("rejected", None, None),
+        ("rejected", None, None),
+        ("accepted", "sent", None),
+    ]
+
+
+async def test_a_dead_contact_point_is_told_and_never_used_again(running: World) -> None:
+    running.http.lies_by_to[PHONE] = 'status:400:{"code":21614,"message":"no","status":400}'
+    borrower = await running.addresses("ref-1", mobile=PHONE)
+    other = await running.addresses("ref-2", mobile=PHONE)
+    event = allowed(borrower)
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "rejected")
+    assert await running.receipts(event.reminder_id) == [("rejected", "failed", "rejected")]
+    await asyncio.sleep(0.3)
+    told = [e for e in await running.published("contact_point.changed") if not e["usable"]]
+    assert {e["borrower_id"] for e in told} == {str(borrower), str(other)}
+    assert {e["version"] for e in told} == {2}
+    later = allowed(other)
+    await running.publish(later)
+    row = await running.until_state(later.reminder_id, "suppressed")
+    assert row["code"] == "no_contact_point"
+    assert len(running.http.requests) == 1
+    assert await running.receipts(later.reminder_id) == [
+        ("suppressed", "failed", "no_contact_point")
+    ]
+
+
+async def test_a_no_that_passes_is_tried_again_then_falls_through(running: World) -> None:
+    running.http.lies_by_to[PHONE] = 'status:429:{"code":20429,"message":"no","status":429}'
+    event = allowed(await everywhere(running), Channel.SMS, Channel.EMAIL)
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "accepted")
+    assert await states(running, event) == [("sms", "rejected")] * 3 + [("email", "accepted")]
+
+
+async def test_what_was_never_written_is_tried_again(world: World) -> None:
+    await world.start(DUNWELL_TWILIO_API_URL="http://127.0.0.1:9", DUNWELL_SMTP_PORT="9")
+    event = allowed(await everywhere(world), Channel.SMS)
+    await world.publish(event)
+    for _ in range(400):
+        if [s for _, s in await states(world, event)] == ["not_sent"] * 3:
+            break
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+    assert await states(world, event) == [("sms", "not_sent")] * 3
+    receipts = await world.receipts(event.reminder_id)
+    assert receipts[-1] == ("not_sent", "failed", "not_sent")
+    assert [outcome for _, outcome, _ in receipts[:-1]] == [None, None]
+
+
+async def test_an_unknown_outcome_is_never_sent_again_and_ends_as_failed(world: World) -> None:
+    await world.start(DUNWELL_ABANDON_SECONDS="1", DUNWELL_LOOK_UP_SECONDS="60")
+    world.http.lies.append("reset_after")
+    event = allowed(await everywhere(world), Channel.SMS, Channel.EMAIL)
+    await world.publish(event)
+    await world.until_state(event.reminder_id, "unknown")
+    await world.until_state(event.reminder_id, "abandoned")
+    assert await states(world, event) == [("sms", "abandoned")]
+    assert len(world.http.requests) == 1
+    assert world.mail.mails == []
+    assert await world.receipts(event.reminder_id) == [
+        ("unknown", None, None),
+        ("abandoned", "failed", "outcome_unknown"),
+    ]
+
+
+async def test_a_look_up_that_finds_the_message_proves_it(world: World) -> None:
+    await world.start(DUNWELL_LOOK_UP_SECONDS="0.1")
+    event = allowed(await everywhere(world))
+    world.http.lies.append("hang")  # accepted, and listed, but never answered
+    await world.publish(event)
+    row = await world.until_state(event.reminder_id, "accepted")
+    assert row["provider_ref"] == world.http.listed[0]["sid"]
+    assert len(world.http.requests) == 1
+
+
+async def test_a_look_up_that_finds_nothing_proves_nothing(world: World) -> None:
+    await world.start(DUNWELL_LOOK_UP_SECONDS="0.1")
+    event = allowed(await everywhere(world))
+    world.http.lies.append("close")
+    await world.publish(event)
+    await world.until_state(event.reminder_id, "unknown")
+    await asyncio.sleep(0.5)
+    assert await states(world, event) == [("sms", "unknown")]
+    assert len(world.http.requests) == 1
+
+
+async def test_an_expired_lease_is_unknown_and_the_late_answer_only_an_observation(
+    running: World,
+) -> None:
+    running.http.delay = 1.0
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "in_flight")
+    await running.owner.execute("UPDATE notifier.attempts SET lease_until = now() - interval '1s'")
+    await running.until_state(event.reminder_id, "unknown")
+    # The answer is proof: it moves the unknown upward, through the observation.
+    await running.until_state(event.reminder_id, "accepted")
+    (seen,) = await running.owner.fetch("SELECT * FROM notifier.observations")
+    assert (seen["source"], seen["state"]) == ("answer", "accepted")
+    assert len(running.http.requests) == 1
+
+
+async def test_a_crash_before_in_flight_is_taken_over_by_epoch(world: World) -> None:
+    await world.start()
+    world.policy.status = 503
+    event = allowed(await everywhere(world))
+    await world.publish(event)
+    await world.until_state(event.reminder_id, "intent")
+    await world.stop()
+    # As a killed process leaves it: claimed by somebody who is gone.
+    await world.owner.execute(
+        "UPDATE notifier.attempts SET lease_until = now() - interval '1s', not_before = now(),"
+        " owner = gen_random_uuid()"
+    )
+    before = await world.owner.fetchval("SELECT epoch FROM notifier.attempts")
+    world.policy.status = 200
+    await world.start()
+    row = await world.until_state(event.reminder_id, "accepted")
+    assert row["epoch"] > before
+    assert len({redeem.attempt_id for redeem in world.policy.redeemed}) == 1
+    assert len(world.http.requests) == 1
+
+
+async def test_nobody_resumes_a_flight(world: World) -> None:
+    await world.start()
+    event = allowed(await everywhere(world))
+    await world.publish(event)
+    await world.until_state(event.reminder_id, "accepted")
+    await world.stop()
+    await world.owner.execute(
+        "UPDATE notifier.attempts SET state = 'in_flight', lease_until = now() + interval '1s'"
+    )
+    await world.start()
+    await world.until_state(event.reminder_id, "unknown")
+    assert len(world.http.requests) == 1
+
+
+async def test_a_permit_that_is_too_old_lapses_and_the_next_attempt_releases_it(
+    running: World,
+) -> None:
+    running.policy.send_within = timedelta(seconds=-1)
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    while len(running.policy.redeemed) < 2:
+        await asyncio.sleep(0.02)
+    running.policy.send_within = timedelta(seconds=10)
+    await running.until_state(event.reminder_id, "accepted")
+    rows = await running.attempts(event.reminder_id)
+    assert {row["state"] for row in rows[:-1]} == {"lapsed"}
+    last = running.policy.redeemed[-1]
+    assert last.attempt_id == rows[-1]["attempt_id"]
+    assert set(last.releases) == {row["attempt_id"] for row in rows[:-1]}
+    assert len(running.http.requests) == 1
+
+
+async def test_a_permit_that_leaves_the_provider_no_time_is_not_used(running: World) -> None:
+    running.policy.allowed_for = timedelta(seconds=1)
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    while len(running.policy.redeemed) < 2:
+        await asyncio.sleep(0.02)
+    assert running.http.requests == []
+    running.policy.allowed_for = timedelta(hours=1)
+    await running.until_state(event.reminder_id, "accepted")
+
+
+async def test_a_higher_emission_takes_an_intent_over(running: World) -> None:
+    running.policy.status = 503
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "intent")
+    await running.publish(allowed(event.borrower_id, reminder_id=event.reminder_id, emission=2))
+    for _ in range(200):
+        (row,) = await running.attempts(event.reminder_id)
+        if row["emission"] == 2:
+            break
+        await asyncio.sleep(0.02)
+    running.policy.status = 200
+    row = await running.until_state(event.reminder_id, "accepted")
+    assert row["emission"] == 2
+    assert running.policy.redeemed[-1].emission == 2
+    assert len(running.http.requests) == 1
+
+
+async def test_a_stop_ends_the_service_with_every_flight_written_down(world: World) -> None:
+    await world.start()
+    world.http.delay = 0.5
+    borrower = await everywhere(world)
+    events = [allowed(borrower) for _ in range(20)]
+    await world.publish(*events)
+    await world.until_state(events[0].reminder_id, "in_flight", "accepted")
+    await world.stop()
+    counts = await world.owner.fetch("SELECT state, count(*) FROM notifier.attempts GROUP BY state")
+    by_state = {row["state"]: row["count"] for row in counts}
+    assert "in_flight" not in by_state
+    assert by_state["accepted"] == len(world.http.requests)
