@@ -64,7 +64,7 @@ def _is_new(due: ReminderDue, row: Row | None) -> bool:
     return (
         row is None
         or row["emission"] < due.emission
-        or (row["unanswered"] and row["emission"] == due.emission)
+        or (row["held_code"] is not None and row["emission"] == due.emission)
     )
 
 
@@ -76,7 +76,11 @@ def _rule(
     if key in state.cancelled:
         return refusal(Outcome.SUPPRESS, "cancelled"), None
     asked = _asked(facts, due)
+    row = state.rows.get(key)
     if early := before_rules(facts, due.valid_until, asked.outstanding_minor):
+        if row is not None and row["held_code"] is not None and early.code == "stale_step":
+            # Held to its end: it ends with what should have been mended.
+            return refusal(early.outcome, row["held_code"]), None
         return early, None
     borrower = facts.borrowers.get(who)
     if borrower is None:
@@ -89,7 +93,6 @@ def _rule(
         return refusal(Outcome.HOLD, "held_pack"), None
     if not candidate_zones(facts, who):
         return refusal(Outcome.HOLD, "held_zone"), rules.version
-    row = state.rows.get(key)
     barred = row["barred"] if row else ()
     candidates = [
         (channel.value, point)
@@ -146,7 +149,7 @@ async def _save(
         [m.last.decision_id for m in made],
         [m.last.decided_at for m in made],
         [m.last.digest for m in made],
-        [m.ruling.outcome is Outcome.HOLD for m in made],
+        [m.ruling.code if m.ruling.outcome is Outcome.HOLD else None for m in made],
     )
     if len(remembered) < len(dues):
         # Another replica asked about the same reminder at the same time: everything once more.

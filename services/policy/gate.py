@@ -103,7 +103,7 @@ class Gate:
             return refusal(Outcome.SUPPRESS, "superseded"), True
         if row is None or r.emission > row["emission"]:
             return None
-        if r.emission < row["emission"] or row["unanswered"]:
+        if r.emission < row["emission"] or row["held_code"] is not None:
             return refusal(Outcome.SUPPRESS, "superseded"), True
         if row["refused_emission"] == r.emission:
             again = Ruling(

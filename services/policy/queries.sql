@@ -70,21 +70,21 @@ SELECT c.tenant, c.reminder_id
 -- remember
 -- The state of each reminder after this answer.  A row less than given: somebody else was first.
 INSERT INTO reminders (tenant, reminder_id, borrower_id, emission, days_from_due, days_past_due,
-                       priority, channels, decision_id, decided_at, digest, unanswered)
+                       priority, channels, decision_id, decided_at, digest, held_code)
 SELECT r.tenant, r.reminder_id, r.borrower_id, r.emission, r.days_from_due, r.days_past_due,
        r.priority, string_to_array(r.channels, ','), r.decision_id, r.decided_at, r.digest,
-       r.unanswered
+       r.held_code
   FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], $6::int[], $7::int[],
-              $8::text[], $9::uuid[], $10::timestamptz[], $11::bytea[], $12::bool[])
+              $8::text[], $9::uuid[], $10::timestamptz[], $11::bytea[], $12::text[])
     AS r (tenant, reminder_id, borrower_id, emission, days_from_due, days_past_due, priority,
-          channels, decision_id, decided_at, digest, unanswered)
+          channels, decision_id, decided_at, digest, held_code)
     ON CONFLICT (tenant, reminder_id) DO UPDATE
    SET emission = excluded.emission, days_from_due = excluded.days_from_due,
        days_past_due = excluded.days_past_due, priority = excluded.priority,
        channels = excluded.channels, decision_id = excluded.decision_id,
        decided_at = excluded.decided_at, digest = excluded.digest,
-       unanswered = excluded.unanswered
- WHERE reminders.emission < excluded.emission OR reminders.unanswered
+       held_code = excluded.held_code
+ WHERE reminders.emission < excluded.emission OR reminders.held_code IS NOT NULL
 RETURNING 1
 
 -- remember_refusals

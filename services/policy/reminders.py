@@ -21,7 +21,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_held(self, key: Reminder) -> bool:
         row = self.rows.get(key)
-        return row is not None and row["unanswered"]
+        return row is not None and row["held_code"] is not None
 
     def last(self, key: Reminder) -> Last | None:
         row = self.rows.get(key)

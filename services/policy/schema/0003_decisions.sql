@@ -11,7 +11,7 @@ CREATE TABLE reminders (
     channels         text[] NOT NULL,
     barred           text[] NOT NULL DEFAULT '{}',  -- channels that were refused at hand-off, for good
     waits            integer NOT NULL DEFAULT 0,  -- refusals in a row for want of a fresh fact
-    unanswered       boolean NOT NULL,  -- held: this emission has no answer yet
+    held_code        text,              -- this emission has no answer yet: what a person must mend
     decision_id      uuid NOT NULL,     -- the last one, its key and what it said
     decided_at       timestamptz NOT NULL,
     digest           bytea NOT NULL,

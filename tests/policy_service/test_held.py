@@ -1,0 +1,194 @@
+"""Held: not answered, listed, asked again when what was missing is there, ended by valid_until."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from services.policy import upkeep
+from services.policy.activation import Activation, Deactivation, activate, deactivate
+from services.runtime.database import transaction
+from services.runtime.web import Problem
+from tests.policy_service.world import (
+    AFTERNOON,
+    TENANT,
+    WINDOW,
+    World,
+    cancelled,
+    due,
+    pack,
+)
+
+
+async def held_code(world: World) -> str | None:
+    rows = await world.rows("held")
+    return rows[0]["code"] if rows else None
+
+
+async def test_a_borrower_whose_place_has_no_active_pack_is_held_until_one_is(world: World) -> None:
+    await world.person("ada")
+    await world.send("reminder.due", due("ada"))
+    assert await world.out() == []
+    assert await held_code(world) == "held_pack"
+    await world.activate("us-fed")
+    while await upkeep._sweep_once(world.db, world.rule_sets, world.outbox):
+        pass
+    assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
+    assert await held_code(world) is None
+
+
+async def test_house_rules_alone_are_no_rules_of_a_place(world: World) -> None:
+    await world.activate("house")
+    await world.person("ada")
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_pack"
+
+
+async def test_an_unknown_borrower_is_held_until_their_place_is_known(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.phone("ada")
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_zone"
+    await world.borrower("ada")
+    assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
+    assert await held_code(world) is None
+
+
+async def test_without_a_contact_point_it_is_held_until_there_is_one(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.borrower("ada")
+    await world.debt("ada")
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_address"
+    await world.phone("ada")
+    assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
+
+
+async def test_a_contact_point_that_is_unusable_is_none(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.borrower("ada")
+    await world.phone("ada", usable=False)
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_address"
+
+
+async def test_with_no_zone_but_a_country_every_zone_of_it_must_allow(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada", zones=())
+    await world.at(AFTERNOON + timedelta(hours=23))  # 13:00 in New York, 07:00 in Honolulu
+    await world.send("reminder.due", due("ada"))
+    [event] = await world.out()
+    assert (event["topic"], event["code"]) == ("reminder.deferred", "outside_contact_window")
+
+
+async def test_where_nobody_knows_the_country_it_is_held(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada", zones=(), country="XX")
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_pack"
+
+
+async def test_rules_that_can_not_be_read_hold(world: World) -> None:
+    await world.rules("pack: us-fed\nrules: nonsense\n")
+    await world.person("ada")
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_rules"
+
+
+async def test_a_fact_that_can_not_be_judged_holds_that_reminder_and_no_other(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada", zones=("Mars/Olympus",))
+    await world.person("bea")
+    await world.send("reminder.due", due("ada"), due("bea"))
+    assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
+    assert await held_code(world) == "held_error"
+    await world.borrower("ada", version=2)
+    assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
+
+
+async def test_what_is_held_ends_at_valid_until_with_its_reason(world: World) -> None:
+    await world.person("ada")
+    await world.send("reminder.due", due("ada", valid_until=AFTERNOON + timedelta(hours=1)))
+    await world.at(AFTERNOON + timedelta(hours=1))
+    await upkeep._sweep_once(world.db, world.rule_sets, world.outbox)
+    [event] = await world.out()
+    assert (event["topic"], event["code"]) == ("reminder.suppressed", "held_pack")
+    assert await held_code(world) is None
+
+
+async def test_a_cancelled_reminder_is_held_no_longer(world: World) -> None:
+    await world.person("ada")
+    asked = due("ada")
+    await world.send("reminder.due", asked)
+    await world.send("reminder.cancelled", cancelled(asked))
+    assert await held_code(world) is None
+
+
+async def test_the_sweep_wakes_when_the_business_clock_is_stepped(world: World) -> None:
+    await world.person("ada")
+    await world.send("reminder.due", due("ada", valid_until=AFTERNOON + timedelta(hours=1)))
+    async with upkeep.clock_steps(world.db) as stepped:
+        sweep = asyncio.create_task(
+            upkeep.sweep_held(world.db, world.rule_sets, world.outbox, stepped)
+        )
+        await world.at(AFTERNOON + timedelta(hours=2))
+        async with asyncio.timeout(5):
+            while not await world.rows("outbox"):
+                await asyncio.sleep(0.02)
+        sweep.cancel()
+
+
+async def test_an_activation_needs_a_second_person(world: World) -> None:
+    asked = Activation(pack="us-fed", by="Ann", approved_by="ann ")
+    async with transaction(world.db) as connection:
+        with pytest.raises(Problem) as raised:
+            await activate(connection, world.rule_sets, TENANT, asked, sandbox=True)
+    assert raised.value.errors[0].field == "approved_by"
+
+
+async def test_a_draft_is_activated_only_knowingly_or_beside_the_sandbox(world: World) -> None:
+    asked = Activation(pack="us-fed", by="ann", approved_by="bob")
+    async with transaction(world.db) as connection:
+        with pytest.raises(Problem) as raised:
+            await activate(connection, world.rule_sets, TENANT, asked, sandbox=False)
+    assert raised.value.errors[0].field == "accept_draft"
+    assert "DUNWELL_SANDBOX" in raised.value.errors[0].fix
+    knowing = Activation(pack="us-fed", by="ann", approved_by="bob", accept_draft=True)
+    async with transaction(world.db) as connection:
+        done = await activate(connection, world.rule_sets, TENANT, knowing, sandbox=False)
+    assert done.status == "draft"
+
+
+async def test_a_pack_that_is_not_shipped_is_refused_with_those_that_are(world: World) -> None:
+    asked = Activation(pack="us-fedd", by="ann", approved_by="bob")
+    async with transaction(world.db) as connection:
+        with pytest.raises(Problem) as raised:
+            await activate(connection, world.rule_sets, TENANT, asked, sandbox=True)
+    assert "us-fed" in raised.value.errors[0].problem
+
+
+async def test_a_pack_that_was_ended_decides_no_longer(world: World) -> None:
+    await world.activate("us-fed")
+    async with transaction(world.db) as connection:
+        await deactivate(
+            connection, TENANT, Deactivation(pack="us-fed", by="ann", approved_by="bob")
+        )
+    await world.person("ada")
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_pack"
+
+
+async def test_an_activation_binds_from_its_instant_on(world: World) -> None:
+    later = Activation(
+        pack="us-fed", by="ann", approved_by="bob", active_from=AFTERNOON + timedelta(hours=1)
+    )
+    async with transaction(world.db) as connection:
+        await activate(connection, world.rule_sets, TENANT, later, sandbox=True)
+    await world.person("ada")
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_pack"
+    await world.at(AFTERNOON + timedelta(hours=1))
+    await world.send("reminder.due", due("ada"))
+    assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
