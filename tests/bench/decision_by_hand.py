@@ -156,9 +156,7 @@ class _Found:
     def _dated(self, instants: list[int], most: int, t: int) -> int:
         """Free when the `most`-th latest is seven local dates old, in every zone."""
         last = sorted(instants)[-most]
-        return max(
-            t, *(((last + shift) // DAY + 7) * DAY - shift for shift in self.offsets)
-        )
+        return max(t, *(((last + shift) // DAY + 7) * DAY - shift for shift in self.offsets))
 
 
 def _ours(entry: Entry, us: str) -> bool:
