@@ -2,12 +2,13 @@
 
 from services.policy.app import run
 from services.policy.settings import Settings
-from services.runtime import service, settings
+from services.runtime import log, service, settings
 
 
 def main() -> None:
     """Read the settings, then run until told to stop."""
     read = settings.load(Settings)
+    log.configure("policy", read.log_format, read.log_level)
     service.run(lambda: run(read))
 
 

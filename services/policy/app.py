@@ -2,16 +2,17 @@
 
 import asyncio
 import sys
+from functools import partial
 
-from services.policy import handlers, jurisdictions, upkeep
+from services.policy import jurisdictions, upkeep
 from services.policy.doors import Doors
-from services.policy.handlers import Context
+from services.policy.handlers import HANDLERS, Context
 from services.policy.rulesets import RuleSets
 from services.policy.settings import Settings
 from services.runtime import admin, clock, log
 from services.runtime.apikeys import ApiKeys
 from services.runtime.consume import consume
-from services.runtime.database import pool
+from services.runtime.database import ACQUIRE_SECONDS, Pool, pool
 from services.runtime.outbox import Outbox
 from services.runtime.streams import open_stream
 from services.runtime.web import application
@@ -21,7 +22,6 @@ GROUP = "policy"
 
 async def run(settings: Settings) -> None:
     """Serve until cancelled."""
-    log.configure("policy", settings.log_format, settings.log_level)
     async with (
         pool(settings.database_url, schema="policy", max_size=settings.database_pool_size) as db,
         open_stream(settings) as stream,
@@ -47,6 +47,7 @@ async def run(settings: Settings) -> None:
             sandbox=settings.sandbox,
         )
         health = admin.Health()
+        health.ready("database", partial(_answers, db))
         try:
             async with (
                 upkeep.clock_steps(db) as stepped,
@@ -56,7 +57,6 @@ async def run(settings: Settings) -> None:
                 ) as http_port,
                 asyncio.TaskGroup() as tasks,
             ):
-                log.get().info("started", port=http_port, host=settings.http_host, count=admin_port)
                 tasks.create_task(outbox.run())
                 tasks.create_task(upkeep.sweep_held(db, context.rule_sets, outbox, stepped))
                 tasks.create_task(upkeep.measure(db))
@@ -65,10 +65,19 @@ async def run(settings: Settings) -> None:
                         stream=stream,
                         db=db,
                         group=GROUP,
-                        handlers=handlers.bound(context),
+                        handlers={
+                            topic: partial(handler, context) for topic, handler in HANDLERS.items()
+                        },
                         outbox=outbox,
                         health=health,
                     )
                 )
+                log.get().info("started", name="doors", host=settings.http_host, port=http_port)
+                log.get().info("started", name="admin", host=settings.admin_host, port=admin_port)
         finally:
             await producer.close()
+
+
+async def _answers(db: Pool) -> str | None:
+    await db.fetchval("SELECT 1", timeout=ACQUIRE_SECONDS)
+    return None

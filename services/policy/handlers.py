@@ -21,7 +21,7 @@ from services.policy.due import decide_due
 from services.policy.known import Who
 from services.policy.locks import borrower_subject, lock, point_subject
 from services.policy.rulesets import RuleSets
-from services.runtime.consume import Handler, Rejection
+from services.runtime.consume import Rejection
 from services.runtime.crashpoints import reach
 from services.runtime.database import Connection
 from services.runtime.identity import surrogate
@@ -143,17 +143,3 @@ HANDLERS = {
     "delivery.receipt": on_receipt,
     "borrower.replied": on_replied,
 }
-
-
-def bound(context: Context) -> dict[str, Handler]:
-    """Each topic's handler with its context, as the consumer calls it."""
-
-    def bind(topic: str) -> Handler:
-        handler = HANDLERS[topic]
-
-        async def handle(connection: Connection, batch: Sequence[Envelope]) -> Sequence[Rejection]:
-            return await handler(context, connection, batch)
-
-        return handle
-
-    return {topic: bind(topic) for topic in HANDLERS}

@@ -107,8 +107,7 @@ class World:
                 )
             )
         async with transaction(self.db) as connection:
-            handler = handlers.bound(self.context)[topic]
-            return await handler(connection, envelopes)
+            return await handlers.HANDLERS[topic](self.context, connection, envelopes)
 
     async def borrower(
         self,
@@ -195,6 +194,29 @@ class World:
             f"SELECT * FROM policy.{table} WHERE {conditions}", *where.values()
         )
         return [dict(row) for row in found]
+
+
+def known_events(name: str) -> list[Any]:
+    """What other services tell of a borrower with a phone, a zone and a debt."""
+    borrower = BorrowerChanged(
+        tenant=TENANT,
+        borrower_id=who(name),
+        version=1,
+        country="US",
+        zones=(CandidateZone(zone="America/New_York", basis=Basis.ADDRESS),),
+    )
+    phone = ContactPointChanged(
+        tenant=TENANT,
+        borrower_id=who(name),
+        contact_point_id=f"cp_{name}",
+        version=1,
+        kind=PointKind.MOBILE,
+        channels=(Channel.SMS,),
+        country="US",
+        zones=(),
+        usable=True,
+    )
+    return [borrower, phone, debt(name)]
 
 
 def debt(name: str, *, owed: int = 10_000, version: int = 1, tenant: str = TENANT) -> DebtChanged:
@@ -289,7 +311,8 @@ def cancelled(asked: ReminderDue | Redeem) -> ReminderCancelled:
 def pack(*rules: str, pack: str = "us-fed") -> str:
     """A pack of a test's own; each rule is a YAML flow map."""
     lines = "\n".join(f"  - {rule}" for rule in rules)
-    return f"pack: {pack}\ntitle: A test's own\njurisdiction: nowhere\nstatus: draft\nrules:\n{lines}\n"
+    head = f"pack: {pack}\ntitle: A test's own\njurisdiction: nowhere\nstatus: draft"
+    return f"{head}\nrules:\n{lines}\n"
 
 
 WINDOW = '{id: t-hours, kind: contact_window, cite: [test], hours: {daily: "08:00-21:00"}}'
