@@ -17,7 +17,7 @@ from rich.table import Table
 
 from services.scheduler import book, cadence
 from services.scheduler.book import COLUMNS, Consistency, Row, RowError, Unreadable
-from services.scheduler.import_book import DoorError, Doors, Tally, send
+from services.scheduler.import_book import DoorError, Doors, KeyRefused, Tally, send
 
 SHOWN = 50
 
@@ -97,7 +97,7 @@ async def _run(file: Path, check: bool, as_json: bool, version: int) -> int:
                 _report(console, as_json, rows, errors, None)
                 return WRONG_ROWS if errors else 0
             tally = await _send(file, cadences, version, doors, console, rows, as_json)
-        except (DoorError, Unreadable, cadence.CadenceError) as error:
+        except (DoorError, KeyRefused, Unreadable, cadence.CadenceError) as error:
             if as_json:
                 click.echo(json.dumps({"ok": False, "problem": str(error), "errors": []}))
             else:

@@ -27,7 +27,11 @@ _COLUMN = {"amount_minor": "amount", "mobile": "phone", "app": "push_token"}
 
 
 class DoorError(Exception):
-    """A door doesn't do its work: unreachable (repeat the import) or refusing our key."""
+    """A door doesn't do its work, though asked several times: repeat the import."""
+
+
+class KeyRefused(Exception):
+    """A door doesn't know our key, or the key lacks the scope."""
 
 
 class Away(Exception):
@@ -93,9 +97,8 @@ class Doors(NamedTuple):
         except Away as error:
             raise DoorError(f"{url.partition('/v1/')[0]} {error}: repeat the import") from None
         if status in (401, 403):
-            raise DoorError(
-                f"{url.partition('/v1/')[0]}: {answer.get('detail', 'refuses the key')}"
-            )
+            why = answer.get("detail", "refuses the key")
+            raise KeyRefused(f"{url.partition('/v1/')[0]}: {why}")
         return status, answer
 
     async def _once(
@@ -153,7 +156,7 @@ async def _all_or_first_error() -> AsyncIterator[asyncio.TaskGroup]:
     try:
         async with asyncio.TaskGroup() as tasks:
             yield tasks
-    except* DoorError as group:
+    except* (DoorError, KeyRefused) as group:
         raise group.exceptions[0] from None
 
 
