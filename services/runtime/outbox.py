@@ -77,8 +77,10 @@ class Outbox:
                 await asyncio.sleep(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
                 failures += 1
                 self._nudged.set()
+            # Not wait_for: Python 3.11's swallows a cancellation that comes with the nudge.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), SWEEP_SECONDS)
+                async with asyncio.timeout(SWEEP_SECONDS):
+                    await self._nudged.wait()
 
     async def _relay(self) -> int:
         """Publish the oldest rows; returns how many."""

@@ -265,7 +265,9 @@ def received(record: ConsumerRecord) -> Received:
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), max(0.0, seconds))
+        # Not wait_for: Python 3.11's swallows a cancellation that comes with the event.
+        async with asyncio.timeout(max(0.0, seconds)):
+            await event.wait()
 
 
 async def _stop(client: AIOKafkaConsumer) -> None:

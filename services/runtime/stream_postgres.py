@@ -130,8 +130,10 @@ class PostgresConsumer:
             if remaining <= 0:
                 await self._look_beyond_the_end()
                 return []
+            # Not wait_for: Python 3.11's swallows a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.appended.wait(), remaining)
+                async with asyncio.timeout(remaining):
+                    await self.appended.wait()
 
     def assignment(self) -> frozenset[Partition]:
         if self._unannounced or time.monotonic() >= self._held_until:
@@ -232,7 +234,8 @@ class PostgresConsumer:
         dropped_at = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.rearranged.wait(), self._session / 3)
+                async with asyncio.timeout(self._session / 3):
+                    await self.rearranged.wait()
             self.rearranged.clear()
             try:
                 await self._beat()
