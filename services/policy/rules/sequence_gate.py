@@ -208,7 +208,7 @@ def _opens(ages: list[Age], t: int) -> bool:
 
 
 def _ripens(ages: list[Age], t: int) -> bool:
-    return any(a.ripe is not None and a.sent <= t < a.ripe < a.stale for a in ages)
+    return any(a.ripe is not None and a.sent <= t < min(a.ripe, a.stale) for a in ages)
 
 
 _CODE = "escalation_gate"
