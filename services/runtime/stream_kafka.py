@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -101,16 +102,19 @@ class KafkaProducer:
         for record in records:
             fields = {"key": record.key, "value": record.value, "headers": [*record.headers]}
             if batch.append(timestamp=None, **fields) is None:
-                await (await client.send_batch(batch, topic, partition=number))
+                await _acknowledged(await client.send_batch(batch, topic, partition=number))
                 batch = client.create_batch()
                 batch.append(timestamp=None, **fields)
-        await (await client.send_batch(batch, topic, partition=number))
+        await _acknowledged(await client.send_batch(batch, topic, partition=number))
 
 
 class KafkaStream:
     """Holds the options of every client; each consumer has a connection of its own."""
 
     def __init__(self, settings: ServiceSettings) -> None:
+        # At debug it quotes keys and values, in an outage it says the same ten times a second; what
+        # matters the consumer loop and the relay say themselves.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         self._options = connection_options(settings)
         self._session_seconds = settings.kafka_session_timeout_seconds
         self._replication = settings.kafka_replication_factor
@@ -225,6 +229,13 @@ def connection_options(settings: ServiceSettings) -> dict[str, Any]:
         if encrypted
         else None,
     }
+
+
+async def _acknowledged(answer: "asyncio.Future[Any]") -> None:
+    """A publish that is cancelled leaves the batch to aiokafka: its late error is nobody's."""
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait({answer})
+    answer.result()
 
 
 async def _partition_counts(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
