@@ -85,10 +85,8 @@ def kafka(request: pytest.FixtureRequest) -> str:
     return broker.bootstrap_servers
 
 
-@pytest.fixture
-async def empty_kafka(own_kafka: KafkaBroker) -> str:
-    """Bootstrap servers of our broker with no topic on it, for tests of the whole product."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=own_kafka.bootstrap_servers)
+async def _without_topics(broker: KafkaBroker) -> str:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
     await admin.start()
     try:
         while topics := [name for name in await admin.list_topics() if not name.startswith("__")]:
@@ -96,7 +94,28 @@ async def empty_kafka(own_kafka: KafkaBroker) -> str:
             await asyncio.sleep(0.05)
     finally:
         await admin.close()
-    return own_kafka.bootstrap_servers
+    return broker.bootstrap_servers
+
+
+@pytest.fixture
+async def empty_kafka(own_kafka: KafkaBroker) -> str:
+    """Bootstrap servers of our broker with no topic on it, for tests of the whole product."""
+    return await _without_topics(own_kafka)
+
+
+@pytest.fixture
+def broker(stream_kind: str, request: pytest.FixtureRequest) -> KafkaBroker | None:
+    """Our own broker where this run of the test is on Kafka."""
+    if stream_kind == "postgres":
+        return None
+    own: KafkaBroker = request.getfixturevalue("own_kafka")
+    return own
+
+
+@pytest.fixture
+async def empty_broker(broker: KafkaBroker | None) -> str:
+    """As `empty_kafka` where this run of the test is on Kafka, else the empty text."""
+    return await _without_topics(broker) if broker else ""
 
 
 @pytest.fixture(params=["postgres", pytest.param("kafka", marks=pytest.mark.kafka)])

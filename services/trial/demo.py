@@ -116,19 +116,19 @@ async def step_through(demo: Demo, console: Console) -> None:
     )
     with progress:
         task = progress.add_task("", total=book.DAYS, day="", sent=0, waiting=0)
-        now = book.BEGIN
+        now, shown = book.BEGIN, book.BEGIN.date()
         await demo.stepper.drain()
         while True:
             due = await demo.stepper.next_due()
-            deed_at = waiting[0].at if waiting else None
-            coming = [instant for instant in (due, deed_at) if instant is not None]
-            if not coming or min(coming) > end:
+            if due is None or due > end:
                 break
-            now = max(now, min(coming))
-            if deed_at is not None and deed_at <= now:
-                await demo.stepper.step_to(now)
+            now = max(now, due)
+            if waiting and waiting[0].at <= now:
+                # They act in the lull before the next reminders, at the hour that was last.
+                before = await demo.stepper.now()
                 while waiting and waiting[0].at <= now:
-                    await demo.actors.do(waiting.pop(0), now)
+                    await demo.actors.do(waiting.pop(0), before)
+                await demo.stepper.drain()
             if demo.stepper.steps == LIES_AT_STEP:
                 await _script_lies(demo)
             await demo.stepper.step_to(now)
@@ -137,6 +137,9 @@ async def step_through(demo: Demo, console: Console) -> None:
                 " count(*) FILTER (WHERE status IN ('planned', 'due')) AS waiting"
                 " FROM scheduler.reminders"
             )
+            if not console.is_terminal and now.date() > shown:
+                shown = now.date()  # a log gets a line a day instead of a bar
+                console.print(f"{now:%a %d %b}  {dict(counts or {})}", highlight=False)
             progress.update(
                 task,
                 completed=(now - book.BEGIN) / timedelta(days=1),

@@ -59,6 +59,10 @@ class Stepper:
         )
         return due
 
+    async def now(self) -> datetime:
+        """Business time."""
+        return await clock.gate_now(self._owner)
+
     async def step_to(self, instant: datetime) -> None:
         """Jump there and wait until nothing is left to do at that instant."""
         await clock.step_to(self._owner, instant)

@@ -34,14 +34,19 @@ SELECT DISTINCT reminder_id::text FROM policy.decisions
 _STATES = "SELECT state, count(*) AS attempts FROM notifier.attempts GROUP BY 1 ORDER BY 2 DESC"
 
 # One decision of each verdict that shows something: the story a compliance officer would be told.
+# A law's citation tells more than our own house's, a wait over a night more than one of minutes.
 _STORIES = """
-SELECT DISTINCT ON (verdict) verdict, decided_at, until, code, answers, rule_set, reminder_id,
-       stage, due_date, r.loan_id
-  FROM policy.decisions d JOIN scheduler.reminders r USING (tenant, reminder_id)
- WHERE (verdict = 'allow' AND checkpoint = 'redeem' AND r.status = 'sent')
-    OR (verdict = 'defer' AND code = 'outside_contact_window' AND r.status = 'sent')
-    OR (verdict = 'suppress' AND rule IS NOT NULL)
- ORDER BY verdict, decided_at
+SELECT DISTINCT ON (d.verdict) d.verdict, d.decided_at, d.until, d.code, d.answers, d.rule_set,
+       d.reminder_id, r.stage, r.due_date, r.loan_id, r.channels, p.allowed_until, s.packs
+  FROM policy.decisions d
+  JOIN scheduler.reminders r USING (tenant, reminder_id)
+  LEFT JOIN policy.permits p ON p.decision_id = d.decision_id
+  LEFT JOIN policy.rule_sets s ON s.tenant = d.tenant AND s.version = d.rule_set
+ WHERE (d.verdict = 'allow' AND d.checkpoint = 'redeem' AND r.status = 'sent')
+    OR (d.verdict = 'defer' AND d.code = 'outside_contact_window' AND r.status = 'sent'
+        AND d.until - d.decided_at > interval '6 hours')
+    OR (d.verdict = 'suppress' AND d.rule IS NOT NULL AND d.code <> 'stale_step')
+ ORDER BY d.verdict, (coalesce(d.rule, '') LIKE 'house%'), r.loan_id NOT LIKE '%-2', d.decided_at
 """
 
 
@@ -100,7 +105,8 @@ def _outcomes(report: Report) -> Table:
     for row in report.ledger:
         style = {"sent": "green", "suppressed": "yellow", "failed": "red"}.get(row["status"], "")
         why = row["reason"].replace("_", " ")
-        table.add_row(row["status"], why, str(row["reminders"]), style=style)
+        status = {"planned": "waiting", "due": "unsettled"}.get(row["status"], row["status"])
+        table.add_row(status, why, str(row["reminders"]), style=style)
     for row in report.deferred:
         why = (row["code"] or "").replace("_", " ")
         table.add_row("deferred on the way", why, str(row["deferrals"]), style="cyan")
@@ -134,7 +140,12 @@ def _story(story: Mapping[str, Any]) -> Panel:
         f" asked on {story['decided_at']:%a %d %b %Y %H:%M} UTC."
     ]
     if story["verdict"] == "allow":
-        lines.append("Asked again at hand-off: no rule of the packs in force objected.")
+        packs = ", ".join(sorted(_packs(story["packs"])))
+        lines.append(f"Asked when due and again at hand-off; no rule of {packs} objected.")
+        lines.append(
+            f"The permit ran until {story['allowed_until']:%a %d %b %H:%M} UTC, when the next rule"
+            " would have objected; the provider was told to drop the message then."
+        )
     for reason in _reasons(story["answers"]):
         cite = "; ".join(reason.get("cite") or [])
         lines.append(
@@ -145,6 +156,12 @@ def _story(story: Mapping[str, Any]) -> Panel:
         lines.append(f"Next permitted instant: {story['until']:%a %d %b %H:%M} UTC.")
     lines.append(f"[dim]rule set {str(story['rule_set'])[:12]}[/dim]")
     return Panel("\n".join(lines), title=title, border_style=style)
+
+
+def _packs(packs: Any) -> list[str]:
+    """Pack ids of a rule set, as the decision log names them."""
+    parsed = json.loads(packs) if isinstance(packs, str) else packs
+    return [str(entry["pack"]) if isinstance(entry, dict) else str(entry) for entry in parsed or ()]
 
 
 def _reasons(answers: Any) -> list[Mapping[str, Any]]:

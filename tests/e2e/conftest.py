@@ -20,15 +20,14 @@ NOW = datetime(2026, 5, 12, 13, tzinfo=UTC)
 
 @pytest.fixture
 async def thread(
-    stream_kind: str, database: Database, tmp_path: Path, request: pytest.FixtureRequest
+    stream_kind: str, database: Database, tmp_path: Path, empty_broker: str
 ) -> AsyncIterator[Thread]:
     """An installation on this test's stream, with `house` and `us-fed` in force."""
-    servers = request.getfixturevalue("empty_kafka") if stream_kind == "kafka" else ""
     world = World(
         folder=tmp_path,
         admin_url=database.admin_dsn,
         stream="kafka" if stream_kind == "kafka" else "postgres",
-        kafka_bootstrap_servers=servers,
+        kafka_bootstrap_servers=empty_broker,
         passwords={
             service: f"{service}-test-password" for service in ("scheduler", "policy", "notifier")
         },
