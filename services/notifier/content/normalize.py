@@ -27,9 +27,15 @@ _MARKS = str.maketrans(
 _URL = re.compile(r"(?:https?://|www\.)\S+")
 _INSIDE_NUMBER = re.compile(r"(?<=\d)[.,:'](?=\d)")
 _NOT_ASCII_DIACRITIC = re.compile("[\u0300-\u036f]+")
+# Traditional to simplified, for the characters that our Chinese lists use.
+_SIMPLIFIED = str.maketrans(
+    "訴調審認執強財產凍結監獄債務還償貸銀為騙無恥賬帳戶號話聯繫電請與過關係單這個們員學親鄰開佈發賴從處傳媽閉殺"
+    "讓後將錢應書費檔黃爭議辦門種對險報遲並總賤違約徵資機構歸額獲達嗎輕嚴點擊訂複復頭斷燒貨裡樣麼說誰現實檢傷體",
+    "诉调审认执强财产冻结监狱债务还偿贷银为骗无耻账账户号话联系电请与过关系单这个们员学亲邻开布发赖从处传妈闭杀"
+    "让后将钱应书费档黄争议办门种对险报迟并总贱违约征资机构归额获达吗轻严点击订复复头断烧货里样么说谁现实检伤体",
+)
 _HAN = re.compile("[\u3400-\u9fff]")
 _BETWEEN_HAN = re.compile("(?<=[\u3400-\u9fff])[ \\t\u3000*·•.\\-_|/+~^#&@$=]+(?=[\u3400-\u9fff])")
-_BETWEEN_HAN_ENDS = re.compile("(?<=[\u3400-\u9fff])\\.(?=[\u3400-\u9fff])")
 
 # A digit or sign inside a word, or before it: arr3st, p0lice, @rrest.  Not 12th, 3rd, 5pm, A4.
 _LEET = re.compile(
@@ -60,7 +66,7 @@ def fold(text: str) -> str:
 def tokens(folded: str) -> str:
     """The folded text as tokens between single spaces."""
     if not folded.isascii() and _HAN.search(folded):
-        folded = _BETWEEN_HAN.sub("", folded)
+        folded = _BETWEEN_HAN.sub("", folded).translate(_SIMPLIFIED)
     # A blank line ends a sentence; a single line break may be mere wrapping.
     text = _INSIDE_NUMBER.sub("", folded).replace("\n\n", " . ").translate(_MARKS)
     return f" {' '.join(text.split())} "

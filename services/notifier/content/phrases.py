@@ -41,7 +41,7 @@ def compile_phrase(written: str) -> Phrase:
     pieces = _PIECE.findall(written)
     if not pieces or pieces[0] in _GAPS or pieces[-1] in _GAPS:
         raise ValueError(f"{written!r}: a phrase begins and ends with a word")
-    if "".join(pieces) != "".join(written.split()):
+    if "".join("".join(pieces).split()) != "".join(written.split()):
         raise ValueError(f"{written!r}: only words, *, [a|b], ? and gaps of two or three dots")
     han = has_han(written)
     pattern = "".join(_expressions(pieces, han))
@@ -81,9 +81,11 @@ def _literal(option: str, han: bool) -> str:
 
 
 def _words(option: str) -> list[str]:
-    return [
-        tokens(fold(word)).strip() + "*" * word.endswith("*") for word in option.split() if word
-    ]
+    words = []
+    for word in option.split():
+        *before, last = tokens(fold(word)).split()
+        words += [*before, last + "*" * word.endswith("*")]
+    return words
 
 
 def _keys(piece: str, written: str, han: bool) -> frozenset[str]:

@@ -1,0 +1,178 @@
+"""People who write back, or follow the link: our block first, then policy, then the answer."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from twilio.request_validator import RequestValidator
+
+from services.events.words import Channel
+from services.notifier.prepare import unsubscribe_signature
+from services.notifier.replies import load_vocabulary
+from tests.notifier.world import AUTH_TOKEN, IDENTITY, World, allowed
+
+PUBLIC = "https://reminders.example.com"
+PHONE = "+12025550143"
+WORDS = load_vocabulary()
+
+
+async def write(
+    world: World, text: str, sid: str = "", token: str = AUTH_TOKEN, **more: str
+) -> int:
+    form = {"MessageSid": sid or f"SM{uuid4().hex}", "From": PHONE, "To": "+15005550006"}
+    form |= {"Body": text, **more}
+    path = "/v1/inbound/twilio"
+    signature = RequestValidator(token).compute_signature(PUBLIC + path, form)
+    async with world.session.post(
+        world.url + path, data=form, headers={"X-Twilio-Signature": signature}
+    ) as response:
+        if response.status == 200:
+            assert "<Response></Response>" in await response.text()
+        return response.status
+
+
+async def blocked(world: World) -> bool:
+    value: Any = await world.owner.fetchval(
+        "SELECT bool_and(blocked_at IS NOT NULL) FROM notifier.contact_points WHERE kind = 'mobile'"
+    )
+    return bool(value)
+
+
+async def test_a_stop_blocks_the_number_for_everybody_who_has_it(running: World) -> None:
+    first = await running.addresses("ref-1", mobile=PHONE)
+    second = await running.addresses("ref-2", mobile=PHONE)
+    assert await write(running, "STOP") == 200
+    assert await blocked(running)
+    assert {stop["borrower_id"] for stop in running.policy.stops} == {str(first), str(second)}
+    (stop, _) = running.policy.stops
+    assert (stop["kind"], stop["channels"], stop["tenant"]) == ("opt_out", ["sms"], "harbor")
+    assert len(stop["contact_point_ids"]) == 1
+    for borrower in (first, second):
+        event = allowed(borrower)
+        await running.publish(event)
+        await running.until_state(event.reminder_id, "suppressed")
+    assert running.http.requests == []
+    (reply,) = await running.published("borrower.replied")
+    assert reply["meaning"] == "stop"
+    assert set(reply["borrower_ids"]) == {str(first), str(second)}
+
+
+async def test_a_stop_binds_though_policy_is_away_and_is_forwarded_later(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    running.policy.away = True
+    assert await write(running, "Stop.") == 200
+    assert await blocked(running)
+    assert running.policy.stops == []
+    running.policy.away = False
+    for _ in range(200):
+        if running.policy.stops:
+            break
+        await asyncio.sleep(0.02)
+    assert len(running.policy.stops) == 1
+
+
+async def test_a_stop_between_permit_and_flight_keeps_the_message_back(running: World) -> None:
+    borrower = await running.addresses("ref-1", mobile=PHONE, email="someone@example.com")
+
+    async def stop_now() -> None:
+        running.policy.before_answer = None
+        assert await write(running, "stop") == 200
+
+    running.policy.before_answer = stop_now
+    event = allowed(borrower, Channel.SMS, Channel.EMAIL)
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "accepted")
+    states = [
+        (r["channel"], r["state"], r["code"]) for r in await running.attempts(event.reminder_id)
+    ]
+    assert states == [("sms", "suppressed", "opt_out"), ("email", "accepted", None)]
+    assert running.http.requests == []
+
+
+async def test_start_lifts_our_own_opt_out(running: World) -> None:
+    borrower = await running.addresses("ref-1", mobile=PHONE)
+    await write(running, "STOP")
+    await write(running, "START")
+    assert not await blocked(running)
+    assert running.policy.lifted == [running.policy.stops[0]["stop_id"]]
+    event = allowed(borrower)
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "accepted")
+
+
+async def test_a_replayed_message_changes_nothing(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    sid = f"SM{uuid4().hex}"
+    await write(running, "STOP", sid)
+    await write(running, "START")
+    await write(running, "STOP", sid)  # the old one, recorded and sent again
+    assert not await blocked(running)
+    assert len(running.policy.stops) == 1
+
+
+async def test_a_forged_message_changes_nothing(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    assert await write(running, "STOP", token="somebody-else") == 403
+    assert not await blocked(running)
+
+
+async def test_an_unknown_number_is_answered_and_forgotten(running: World) -> None:
+    assert await write(running, "STOP") == 200
+    assert running.policy.stops == []
+
+
+async def test_twilios_own_opt_out_keyword_is_a_stop(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    await write(running, "whatever", OptOutType="STOP")
+    assert await blocked(running)
+
+
+async def test_an_unsubscribe_link_asks_by_get_and_acts_by_post(running: World) -> None:
+    borrower = await running.addresses("ref-1", email="someone@example.com")
+    event = allowed(borrower, Channel.EMAIL)
+    await running.publish(event)
+    row = await running.until_state(event.reminder_id, "accepted")
+    signature = unsubscribe_signature(IDENTITY.encode(), row["attempt_id"])
+    path = f"/v1/unsubscribe/{row['attempt_id']}/{signature}"
+    assert f"<{PUBLIC}{path}>".encode() in running.mail.mails[0]
+    async with running.session.get(running.url + path) as response:
+        assert response.status == 200
+    assert running.policy.stops == []
+    async with running.session.post(running.url + path) as response:
+        assert response.status == 200
+    (stop,) = running.policy.stops
+    assert (stop["channels"], stop["borrower_id"]) == (["email"], str(borrower))
+    wrong = path[:-1] + ("0" if path[-1] != "0" else "1")
+    async with running.session.post(running.url + wrong) as response:
+        assert response.status == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("STOP", "stop"),
+        ("stop.", "stop"),
+        ("Stop please", "stop"),
+        ("please stop texting me", "stop"),
+        ("UNSUBSCRIBE", "stop"),
+        ("T", "stop"),
+        ("td", "stop"),
+        ("退订", "stop"),
+        ("请退订!", "stop"),
+        ("BAJA", "stop"),
+        ("sair", "stop"),
+        ("end", "stop"),
+        ("the end of the month is fine", "other"),
+        ("I will pay on Friday", "other"),
+        ("Christopher", "other"),
+        ("unstoppable", "other"),
+        ("START", "start"),
+        ("start over and stop", "stop"),
+        ("please start", "other"),
+        ("help", "help"),
+        ("", "other"),
+    ],
+)
+def test_in_doubt_a_reply_is_an_opt_out(text: str, meaning: str) -> None:
+    assert WORDS.meaning(text) == meaning
