@@ -100,7 +100,7 @@ async def activate(
     try:
         rule_sets.of(tuple(sorted(together.items())))
     except RulesUnreadable as error:
-        said = f"does not go with the packs active: {error.__cause__}"
+        said = f"does not go with the packs active: {error}"
         raise _wrong("pack", said, "mend it first") from None
     await connection.execute(SQL["keep_pack_text"], tenant, asked.pack, version, text)
     people = (asked.by, asked.approved_by)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from services.policy.jurisdictions import HOUSE, Places, packs_of
 from services.policy.known import Row
-from services.policy.pack import Pack, load_text
+from services.policy.pack import Pack, PackError, load_text
 from services.policy.ruleset import RuleSet, compile_rules
 from services.runtime import log
 
@@ -24,7 +24,7 @@ class RulesUnreadable(Exception):
 class RuleSets:
     """Packs as they were approved, and the rule sets compiled of them.
 
-    A set that failed is tried again each time: what was wrong may have been mended.
+    A text is named by its hash, so a set that can't be compiled never can: it is refused at once.
     """
 
     def __init__(self, places: Places) -> None:
@@ -32,7 +32,7 @@ class RuleSets:
         self._always = load_text(ALWAYS.read_text(encoding="utf-8"), ALWAYS.name)
         self._texts: dict[PackVersion, str] = {}
         self._packs: dict[PackVersion, Pack] = {}
-        self._compiled: dict[tuple[PackVersion, ...], RuleSet] = {}
+        self._compiled: dict[tuple[PackVersion, ...], RuleSet | RulesUnreadable] = {}
         self._contents: dict[str, dict[str, str]] = {}
         self._governing: dict[tuple[object, ...], tuple[PackVersion, ...]] = {}
 
@@ -56,15 +56,22 @@ class RuleSets:
         """These packs and what is always asked, as one rule set.  Raises RulesUnreadable."""
         found = self._compiled.get(packs)
         if found is None:
-            try:
-                found = compile_rules([self._always, *(self._read(version) for version in packs)])
-            except Exception as error:
-                names = [pack for pack, _ in packs]
-                log.get().error("rules_unreadable", packs=names, error=type(error).__name__)
-                raise RulesUnreadable(", ".join(names)) from error
-            self._compiled[packs] = found
-            self._contents[found.version] = dict(packs)
+            found = self._compile(packs)
+            if not any(self.lacks(version) for version in packs):
+                self._compiled[packs] = found
+        if isinstance(found, RulesUnreadable):
+            raise found
         return found
+
+    def _compile(self, packs: tuple[PackVersion, ...]) -> RuleSet | RulesUnreadable:
+        try:
+            made = compile_rules([self._always, *(self._read(version) for version in packs)])
+        except Exception as error:
+            names = [pack for pack, _ in packs]
+            log.get().error("rules_unreadable", packs=names, error=type(error).__name__)
+            return RulesUnreadable(str(error) if isinstance(error, PackError) else "no text")
+        self._contents[made.version] = dict(packs)
+        return made
 
     def contents(self, version: str) -> dict[str, str]:
         """Pack id → hash, of a rule set that was compiled here."""

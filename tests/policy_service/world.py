@@ -320,8 +320,8 @@ WINDOW = '{id: t-hours, kind: contact_window, cite: [test], hours: {daily: "08:0
 
 def cap(most: int, *key: str, window: str = "{calendar: day}") -> str:
     """At most so many messages in a window, counted by this key."""
-    keys = ", ".join(key)
+    keys, name = ", ".join(key), "-".join(key).replace("_", "-")
     return (
-        f"{{id: t-cap-{'-'.join(key)}, kind: frequency_cap, cite: [test], max: {most},"
+        f"{{id: t-cap-{name}, kind: frequency_cap, cite: [test], max: {most},"
         f" window: {window}, key: [{keys}]}}"
     )

@@ -1,0 +1,189 @@
+"""Many redeemers at once: nobody over a cap, nothing allowed after a stop or a payment is in."""
+
+import asyncio
+import random
+from collections import Counter
+from datetime import timedelta
+from uuid import uuid4
+
+import msgspec
+
+from services.events.permits import Redeem, Redeemed, Verdict
+from services.policy import handlers, intake, locks
+from services.runtime.database import transaction
+from tests.policy_service.world import (
+    AFTERNOON,
+    TENANT,
+    WINDOW,
+    World,
+    attempt,
+    cap,
+    debt,
+    due,
+    pack,
+    stop,
+    who,
+)
+
+REDEEMERS = 16
+BORROWERS = 50
+CAP = 3
+
+
+async def crowd(world: World) -> list[str]:
+    """50 borrowers: ten share five phones two by two, ten live in five households of two."""
+    await world.rules(
+        pack(WINDOW, cap(CAP, "person"), cap(CAP, "contact_point"), cap(CAP, "household"))
+    )
+    names = [f"b{number}" for number in range(BORROWERS)]
+    for number, name in enumerate(names):
+        home = f"home{number // 2}" if 10 <= number < 20 else None
+        await world.borrower(name, household=home)
+        await world.phone(name, f"cp_shared{number // 2}" if number < 10 else None)
+        await world.debt(name)
+    return names
+
+
+def point_of(names: list[str], name: str) -> str:
+    number = names.index(name)
+    return f"cp_shared{number // 2}" if number < 10 else f"cp_{name}"
+
+
+async def attempts(world: World, names: list[str], each: int) -> list[Redeem]:
+    """So many attempts of each borrower, each for a reminder that was allowed."""
+    dues = [due(name) for name in names for _ in range(each)]
+    await world.send("reminder.due", *dues)
+    await world.out()
+    return [
+        attempt(asked, contact_point_id=point_of(names, asked.loan_id.removeprefix("loan-")))
+        for asked in dues
+    ]
+
+
+async def in_parallel(
+    world: World, asked: list[Redeem], batch: int = 5
+) -> list[tuple[Redeem, Redeemed]]:
+    """16 redeemers take batches from one shuffled heap, some of them twice."""
+    heap = [asked[i : i + batch] for i in range(0, len(asked), batch)]
+    heap += random.sample(heap, len(heap) // 5)  # answers that were lost: asked again
+    random.shuffle(heap)
+    found: list[tuple[Redeem, Redeemed]] = []
+
+    async def redeemer() -> None:
+        while heap:
+            mine = list(heap.pop())
+            random.shuffle(mine)
+            found.extend(zip(mine, await world.redeem(*mine), strict=True))
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(REDEEMERS):
+            tasks.create_task(redeemer())
+    return found
+
+
+async def test_sixteen_redeemers_bring_nobody_over_a_cap(world: World) -> None:
+    names = await crowd(world)
+    asked = await attempts(world, names, each=6)
+    random.shuffle(asked)
+    answers = await in_parallel(world, asked)
+    allowed = {r.attempt_id: r for r, answer in answers if answer.verdict is Verdict.ALLOW}
+    booked = await world.rows("contacts", outcome="reserved")
+    assert {row["contact_id"] for row in booked} == set(allowed)
+    by_person = Counter(row["borrower_id"] for row in booked)
+    by_point = Counter(row["contact_point_id"] for row in booked)
+    by_home = Counter(
+        names.index(name) // 2
+        for name in names[10:20]
+        for row in booked
+        if row["borrower_id"] == who(name)
+    )
+    # Never over, and nobody is refused who had room: each cap is used up exactly.
+    assert max(by_person.values()) == CAP
+    assert max(by_point.values()) == CAP
+    assert all(by_point[f"cp_shared{i}"] == CAP for i in range(5))
+    assert sorted(by_home.values()) == [CAP] * 5
+    assert all(by_person[who(name)] == CAP for name in names[20:])
+
+
+async def test_nothing_is_allowed_after_a_stop_or_a_payment_was_committed(world: World) -> None:
+    names = await crowd(world)
+    asked = await attempts(world, names, each=3)
+    committed: set[str] = set()
+    late: list[Redeem] = []
+    verdicts: Counter[Verdict] = Counter()
+
+    async def stopper(mine: list[str]) -> None:
+        for name in mine:
+            await asyncio.sleep(random.uniform(0, 0.02))
+            if names.index(name) % 2:
+                await world.send("stop.events", stop(name))
+            else:
+                paid = debt(name, owed=0, version=2)
+                async with transaction(world.db) as connection:
+                    subject = locks.borrower_subject(TENANT, paid.borrower_id)
+                    await locks.lock(connection, [subject])
+                    await intake.debts(connection, [paid])
+            committed.add(name)
+
+    async def redeemer() -> None:
+        while asked:
+            one = asked.pop(random.randrange(len(asked)))
+            # What the caller was told before it asked binds the answer.
+            stopped = one.loan_id.removeprefix("loan-") in committed
+            answer = await world.redeem_one(one)
+            verdicts[answer.verdict] += 1
+            if stopped and answer.verdict is Verdict.ALLOW:
+                late.append(one)
+
+    async with asyncio.TaskGroup() as tasks:
+        for part in range(2):
+            tasks.create_task(stopper(names[part::2]))
+        for _ in range(10):
+            tasks.create_task(redeemer())
+    assert committed == set(names)
+    assert late == []
+    assert verdicts[Verdict.ALLOW] > 0
+    assert verdicts[Verdict.SUPPRESS] > 0
+
+
+async def test_redeems_of_overlapping_batches_in_any_order_all_get_an_answer(world: World) -> None:
+    names = await crowd(world)
+    asked = await attempts(world, names[:20], each=4)
+    answers = await in_parallel(world, asked, batch=20)
+    assert {r.attempt_id for r, _ in answers} == {r.attempt_id for r in asked}
+    assert {answer.verdict for _, answer in answers} == {Verdict.ALLOW, Verdict.DEFER}
+
+
+async def test_a_household_that_changes_during_a_redeem_is_counted_as_it_became(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW, cap(1, "household")))
+    for name in ("ada", "bea"):
+        await world.person(name, household="home")
+    first, second = await world.ready("ada"), await world.ready("bea")
+
+    async def move() -> None:
+        await world.borrower("bea", household="other", version=2)
+        await world.borrower("bea", household="home", version=3)
+
+    async with asyncio.TaskGroup() as tasks:
+        answers = [tasks.create_task(world.redeem_one(r)) for r in (first, second)]
+        tasks.create_task(move())
+    booked = await world.rows("contacts", outcome="reserved")
+    allowed = [a.result() for a in answers if a.result().verdict is Verdict.ALLOW]
+    assert len(booked) == len(allowed)
+    again = msgspec.structs.replace(await world.ready("bea"), attempt_id=uuid4())
+    await world.at(AFTERNOON + timedelta(minutes=1))
+    assert (await world.redeem_one(again)).verdict is Verdict.DEFER
+
+
+async def test_handlers_are_there_for_every_topic_policy_reads(world: World) -> None:
+    assert set(handlers.HANDLERS) == {
+        "reminder.due",
+        "reminder.cancelled",
+        "loan.changed",
+        "contact_point.changed",
+        "stop.events",
+        "delivery.receipt",
+        "borrower.replied",
+    }
