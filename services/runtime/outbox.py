@@ -17,8 +17,7 @@ from services.events.codec import Record
 from services.runtime import log, metrics, queries
 from services.runtime.crashpoints import reach
 from services.runtime.database import Connection, Pool, transaction
-from services.runtime.stream import Producer
-from services.runtime.stream_postgres import pack_headers, unpack_headers
+from services.runtime.stream import Producer, pack_headers, unpack_headers
 
 SQL = queries.load(Path(__file__).with_name("outbox.sql"))
 

@@ -118,6 +118,20 @@ def all_topics() -> dict[str, int]:
     return counts | {name + DEAD_LETTER_SUFFIX: many for name, many in counts.items()}
 
 
+_packer = msgspec.msgpack.Encoder()
+_unpacker = msgspec.msgpack.Decoder(Headers)
+
+
+def pack_headers(headers: Headers) -> bytes:
+    """Headers as one column, bytes untouched."""
+    return _packer.encode(headers)
+
+
+def unpack_headers(packed: bytes) -> Headers:
+    """What `pack_headers` packed."""
+    return _unpacker.decode(packed)
+
+
 @lru_cache(maxsize=1 << 16)
 def partition_of(key: bytes, count: int) -> int:
     """Kafka's own choice (murmur2 of the key), so that a key lands the same on both streams."""

@@ -14,8 +14,8 @@ from services.runtime import log
 from services.runtime.stream import OnAssigned, OutOfRange, Partition, Polled, Received
 
 # Apache Kafka answers a fetch as soon as there is something: this is not the latency of a hop but
-# the price of idling (5 consumers: 9 % of a core at 30 ms, 2.6 % at 250).  It delays a partition only
-# that was left out of the fetch under way, which takes a batch of more than 100 ms.
+# the price of idling (5 consumers: 9 % of a core at 30 ms, 2.6 % at 250).  It delays only a
+# partition that was left out of the fetch under way, which takes a batch of more than 100 ms.
 FETCH_WAIT_MS = 250
 MAX_POLL_INTERVAL_MS = 300_000
 REQUEST_SECONDS = 15.0
