@@ -23,7 +23,7 @@ from services.events.topics import TOPIC_OF, TYPES, wire_type
 from services.events.words import Basis, Product
 from services.runtime.clock import install_stepped, step_to
 from services.runtime.database import Pool, transaction
-from services.runtime.stream_postgres import unpack_headers
+from services.runtime.stream import unpack_headers
 from services.scheduler import intake
 from services.scheduler.conflicts import Fact
 from services.scheduler.emit import emit_due
