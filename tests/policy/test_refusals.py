@@ -1,0 +1,230 @@
+"""Rules and facts that are not fit to be judged: refused, with the place and the fix."""
+
+from typing import Any
+
+import pytest
+
+from services.policy.facts import FactsError, facts_from, question_from
+from services.policy.pack import PackError, load_shipped, load_text, shipped
+from services.policy.ruleset import compile_rules
+from tests.policy.builders import facts
+
+PACK = """pack: mine
+title: Mine
+jurisdiction: nowhere
+status: draft
+calendars:
+  cal: {covers: [2026], dates: {'2026-05-25': Memorial Day}}
+rules:
+- id: mine-hours
+  kind: contact_window
+  cite: [mine]
+  hours: {daily: '08:00-21:00'}
+"""
+HOURS = "  hours: {daily: '08:00-21:00'}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("title: Mine", "titel: Mine", 2, "titel: unknown key; use 'title'"),
+        ("status: draft", "status: final", 4, "'final' is not allowed"),
+        ("pack: mine", "pack: My Pack", 1, "use small letters"),
+        ("kind: contact_window", "kind: quiet_hours", 9, "rule mine-hours: kind: 'quiet_hours'"),
+        ("kind: contact_window", "kind: contact_windows", 9, "'contact_window'"),
+        ("  cite: [mine]\n", "", 8, "rule mine-hours: cite: is required"),
+        (HOURS, "  hours: {daily: '08:00-08:00'}\n", 11, "opens and closes at the same time"),
+        (HOURS, "  hours: {daily: '8-21'}\n", 11, "hours.daily: '8-21' is not an interval"),
+        (HOURS, "  hours: {mon-fri: closed, fri: '08:00-21:00'}\n", 11, "fri is named twice"),
+        (HOURS, "  hours: {weekend: closed}\n", 11, "hours.weekend: unknown key"),
+        (HOURS, "  hours: {on: closed}\n", 11, "hours.on: unknown key"),
+        (HOURS, HOURS + "  limit: 3\n", 12, "limit: unknown key"),
+        (HOURS, HOURS + "  code: too_late\n", 12, "code: 'too_late' is not allowed"),
+        (HOURS, HOURS + "  hours: closed\n", 11, "stands twice, again on line 12"),
+        (
+            HOURS,
+            HOURS + "  calendar: holidays\n",
+            12,
+            "unknown calendar 'holidays'; known here: cal",
+        ),
+        (HOURS, "  hours: {daily: closed, holiday: closed}\n", 8, "calendar: is required"),
+        (HOURS, HOURS + "  effective: {from: 2026-05-12}\n", 12, "must be quoted: '2026-05-12'"),
+        (HOURS, HOURS + "  effective: {from: '2026-02-30'}\n", 12, "does not exist"),
+        (HOURS, HOURS + "  effective: {}\n", 12, "effective: is empty"),
+        (HOURS, HOURS + "  zones: {fixed: Asia/Atlantis}\n", 12, "is not an IANA time zone"),
+        (HOURS, HOURS + "  zones: all\n", 12, "use every_candidate, best_evidence"),
+        (
+            HOURS,
+            HOURS + "  unless: [{within: 5m}]\n",
+            12,
+            "unless[0].within: is only for stop_when",
+        ),
+        (HOURS, HOURS + "  unless: [{}]\n", 12, "would always hold"),
+        (HOURS, HOURS + "  applies: {channel: [telegram]}\n", 12, "applies.channel[0]"),
+        (HOURS, HOURS + "  applies: {channel: [sms, sms]}\n", 12, "stands here twice"),
+        (HOURS, HOURS + "  applies: {shared: yes}\n", 12, "must be true or false"),
+        (HOURS, HOURS + "  presumption: 1\n", 12, "must be true or false"),
+        ("{covers: [2026], dates", "{covers: 2026, dates", 6, "must be a list"),
+        ("'2026-05-25': Memorial", "'25 May': Memorial", 6, "is not a date"),
+        ("rules:", "rules: []\nrulez:", 8, "unknown key"),
+    ],
+)
+def test_a_bad_pack_is_refused_with_line_rule_field_and_fix(
+    old: str, new: str, line: int, words: str
+) -> None:
+    assert old in PACK
+    with pytest.raises(PackError) as refused:
+        compile_rules([load_text(PACK.replace(old, new, 1), "mine.yaml")])
+    text = str(refused.value)
+    assert f"mine.yaml:{line}: " in text, text
+    assert words in text, text
+
+
+def test_every_bad_rule_is_named_at_once() -> None:
+    more = PACK.replace("daily", "never") + "- {id: other, kind: retention, cite: [x]}\n"
+    with pytest.raises(PackError) as refused:
+        load_text(more, "mine.yaml")
+    assert [problem.rule for problem in refused.value.problems] == ["mine-hours", "other"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a: [", "pack: !!python/object:os.system x", "- 1", "&a [*a]"]
+)
+def test_what_is_no_pack_is_refused(text: str) -> None:
+    with pytest.raises(PackError):
+        load_text(text, "mine.yaml")
+
+
+def test_a_set_without_packs_or_with_an_id_twice_is_refused() -> None:
+    with pytest.raises(PackError, match="no pack at all"):
+        compile_rules([])
+    one = load_text(PACK, "mine.yaml")
+    other = load_text(PACK.replace("pack: mine", "pack: other"), "other.yaml")
+    with pytest.raises(PackError, match="'mine-hours' is used twice, also in pack mine"):
+        compile_rules([one, other])
+
+
+@pytest.mark.parametrize("name", ["atlantis", "../packs/cn", "", "US-FED"])
+def test_an_unknown_pack_is_refused_and_the_shipped_ones_are_named(name: str) -> None:
+    with pytest.raises(PackError, match="unknown pack; shipped are: .*us-fed"):
+        load_shipped(name)
+
+
+def test_every_shipped_pack_compiles_alone_and_all_together() -> None:
+    packs = [load_shipped(name) for name in shipped()]
+    for pack in packs:
+        compile_rules([pack])
+    assert len(compile_rules(packs).rules) == sum(len(pack.rules) for pack in packs)
+
+
+def test_a_rules_own_applies_replaces_the_packs_key_of_that_name() -> None:
+    text = PACK.replace("rules:", "applies: {channel: [sms], role: [creditor]}\nrules:")
+    text += "- {id: own, kind: contact_window, cite: [x], hours: {daily: closed}, applies: {channel: [call]}}\n"
+    first, own = load_text(text, "mine.yaml").rules
+    assert (first.applies.channel, first.applies.role) == (
+        frozenset({"sms"}),
+        frozenset({"creditor"}),
+    )
+    assert (own.applies.channel, own.applies.role) == (frozenset({"call"}), frozenset({"creditor"}))
+
+
+def test_calendars_are_shared_and_a_packs_own_comes_first() -> None:
+    uses = PACK.replace(
+        "calendars:\n  cal: {covers: [2026], dates: {'2026-05-25': Memorial Day}}\n", ""
+    )
+    uses = uses.replace("mine", "user") + "  calendar: cal\n"
+    owner = load_text(PACK, "mine.yaml")
+    user = load_text(uses, "user.yaml")
+    compile_rules([owner, user])
+    with pytest.raises(PackError, match="unknown calendar 'cal'"):
+        compile_rules([user])
+    rival = load_text(PACK.replace("mine", "rival").replace("Memorial", "Another"), "rival.yaml")
+    compile_rules([owner, rival])
+    with pytest.raises(PackError, match="unknown calendar 'cal'"):
+        compile_rules([owner, rival, user])
+
+
+GOOD = facts("2026-05-12T15:00:00Z")
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The good facts with one value set, or removed if it is `...`."""
+    *parents, last = path.split(".")
+
+    def rebuild(part: Any, keys: list[str]) -> Any:
+        if keys:
+            return {**part, keys[0]: rebuild(part.get(keys[0], {}), keys[1:])}
+        rest = {k: v for k, v in part.items() if k != last}
+        return rest if value is ... else {**rest, last: value}
+
+    found: dict[str, Any] = rebuild(GOOD, parents)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("now", ..., "now: is required"),
+        ("now", "2026-05-12T15:00:00+00:00", "now: .* is not an instant; write UTC to the second"),
+        ("now", "2026-05-12T15:00:00", "is not an instant"),
+        ("now", "2026-05-12T24:00:00Z", "does not exist"),
+        ("now", "2026-02-30T00:00:00Z", "does not exist"),
+        ("now", None, "is not an instant"),
+        ("actor.role", ..., r"actor\.role: is required"),
+        (
+            "actor.role",
+            "bank",
+            r"actor\.role: 'bank' is not allowed; use one of: creditor, collector",
+        ),
+        ("borrower.zones", ..., r"borrower\.zones: is required"),
+        (
+            "borrower.zones",
+            [{"zone": "Mars/Base", "basis": "address"}],
+            r"zones\[0\]\.zone: .*IANA",
+        ),
+        ("borrower.zones", [{"zone": "America/New_York"}], r"zones\[0\]\.basis: is required"),
+        ("borrower.age", 40, r"borrower\.age: unknown key"),
+        ("debt.id", "", r"debt\.id: is empty text"),
+        ("debt.id", 7, "must be text"),
+        ("debt.balance", float("nan"), "must be a finite number"),
+        ("debt.balance", "60", "must be a finite number"),
+        ("debt.balance", True, "must be a finite number"),
+        ("debt.days_past_due", -1, "must be 0 or more"),
+        ("debt.days_past_due", 1.5, "must be a whole number"),
+        ("debt.stage", None, "is not allowed"),
+        ("contact.chanel", "sms", "unknown key; use 'channel'"),
+        ("contact.channel", "voice", "'voice' is not allowed"),
+        ("contact.contact_point", {"shared": "yes"}, "must be true or false"),
+        ("history", {}, "must be a list"),
+        (
+            "history",
+            [{"at": "2026-05-12", "channel": "sms", "outcome": "sent"}],
+            r"history\[0\]\.at",
+        ),
+        ("history", [{"at": GOOD["now"], "channel": "sms", "outcome": "ok"}], r"\[0\]\.outcome"),
+        ("stops", [{"kind": "nothing_due"}], r"stops\[0\]\.kind"),
+        ("stops", [{"kind": "cease", "debts": []}], r"stops\[0\]\.debts: is empty"),
+        ("consents", [{"to": "channel", "received": GOOD["now"]}], "given_to: is required"),
+        (
+            "preferences",
+            [{"kind": "not_between", "from": "8:00", "to": "09:00"}],
+            "not a clock time",
+        ),
+        ("preferences", [{"kind": "not_between", "from": "24:00", "to": "09:00"}], "may only end"),
+        ("preferences", [{"kind": "not_between", "from": "09:00", "to": "09:00"}], "same as"),
+        ("notices", [{"kind": "validation", "sent": "soon"}], "is not an instant"),
+        ("duties", [{"kind": "complaint_answer", "since": "2026-13-01"}], "does not exist"),
+        ("secret", 1, "secret: unknown key"),
+    ],
+)
+def test_bad_facts_are_refused_with_path_and_fix(path: str, value: Any, words: str) -> None:
+    with pytest.raises(FactsError, match=words):
+        question_from(changed(path, value))
+
+
+def test_good_facts_are_read_with_their_defaults() -> None:
+    read, now = question_from(GOOD)
+    assert now.isoformat() == "2026-05-12T15:00:00+00:00"
+    assert read.actor.id == "us"
+    assert read.borrower.household == ("debtor",)
+    assert facts_from(GOOD) == facts_from({k: v for k, v in GOOD.items() if k != "now"}) == read
