@@ -22,7 +22,9 @@ def rule_set(*rules: Map, calendars: Map | None = None) -> RuleSet:
 
 
 def facts(now: str, *, zones: list[Map] | None = None, **more: Any) -> Map:
-    """A text message about a personal loan, at `now`; keys of `contact`, `debt`, `borrower` and `actor` are merged."""
+    """A text message about a personal loan, at `now`; keys of `contact`, `debt`, `borrower` and
+    `actor` are merged.
+    """
     base: Map = {
         "now": now,
         "actor": {"role": "creditor"},

@@ -1,4 +1,6 @@
-"""Profiles of the property tests: a few dozen examples as a rule, `HYPOTHESIS_PROFILE=long` for 100,000."""
+"""Profiles of the property tests: a few dozen examples as a rule, `HYPOTHESIS_PROFILE=long` for
+100,000.
+"""
 
 import os
 

@@ -17,13 +17,17 @@ status: draft
 calendars:
   us: {covers: [2026], dates: {'2026-05-25': Memorial Day}}
 rules:
-- {id: hours, kind: contact_window, cite: [a], hours: {daily: '08:00-21:00'}, unless: [{consent: {to: contact_time, given_to: [actor]}}]}
+- {id: hours, kind: contact_window, cite: [a], hours: {daily: '08:00-21:00'},
+   unless: [{consent: {to: contact_time, given_to: [actor]}}]}
 - {id: wishes, kind: contact_window, cite: [b], hours: preferences, unless: [{reply: {}}]}
-- {id: opt-out, kind: stop_when, cite: [c], fact: opt_out, unless: [{class: [opt_out_confirmation], max: 1}, {reply: {same_channel: true}}]}
+- {id: opt-out, kind: stop_when, cite: [c], fact: opt_out,
+   unless: [{class: [opt_out_confirmation], max: 1}, {reply: {same_channel: true}}]}
 - {id: cease, kind: stop_when, cite: [d], fact: [cease, refusal_to_pay, attorney, bankruptcy]}
 - {id: who, kind: recipient_limit, cite: [e], allowed: [debtor, spouse, guarantor]}
-- {id: calls, kind: frequency_cap, cite: [f], applies: {channel: [voice]}, max: 7, window: {days: 7}, counts: {unit: connected}, key: [person, debt, collector]}
-- {id: talk, kind: cooldown_after, cite: [g], applies: {channel: [voice]}, trigger: {channels: [voice]}, lasts: {days: 7}, key: [person, debt, collector]}
+- {id: calls, kind: frequency_cap, cite: [f], applies: {channel: [voice]}, max: 7,
+   window: {days: 7}, counts: {unit: connected}, key: [person, debt, collector]}
+- {id: talk, kind: cooldown_after, cite: [g], applies: {channel: [voice]},
+   trigger: {channels: [voice]}, lasts: {days: 7}, key: [person, debt, collector]}
 """
 STATE = """
 pack: state-like
@@ -41,7 +45,8 @@ title: A lender's own rules
 jurisdiction: example
 status: draft
 rules:
-- {id: two-a-day, kind: frequency_cap, cite: [k], applies: {channel: [electronic]}, max: 2, window: {rolling: 24h}, key: [person]}
+- {id: two-a-day, kind: frequency_cap, cite: [k], applies: {channel: [electronic]}, max: 2,
+   window: {rolling: 24h}, key: [person]}
 - {id: not-sunday, kind: contact_window, cite: [l], hours: {mon-sat: '08:00-20:00'}}
 """
 NOON = datetime(2026, 5, 12, 16, 0, tzinfo=UTC)

@@ -1,7 +1,8 @@
-"""A second evaluator, slow and plain, written from rules.md alone: it shares no code with the engine.
+"""A second evaluator, slow and plain, written from rules.md alone: it shares no code with the
+engine.
 
-It reads rules and facts as a case file writes them (maps and text), judges one instant at a time by comparing local
-dates and clocks, and finds `until` by walking on from minute to minute.
+It reads rules and facts as a case file writes them (maps and text), judges one instant at a time by
+comparing local dates and clocks, and finds `until` by walking on from minute to minute.
 """
 
 import re
@@ -328,7 +329,8 @@ def consent_lives(consent: Map, wanted: Map, case: Case, t: datetime, zones: lis
     return True
 
 
-# --- conditions ------------------------------------------------------------------------------------
+# --- conditions
+# ------------------------------------------------------------------------------------
 
 
 def scope_matches(scope: Map, case: Case, unknown: bool) -> bool:
@@ -353,12 +355,12 @@ def scope_matches(scope: Map, case: Case, unknown: bool) -> bool:
                     return False
             elif known[key] not in value:
                 return False
-        elif key == "channel" and c["channel"] not in expand(value):
-            return False
-        elif key == "shared" and p.get("shared", False) != value:
-            return False
-        elif key == "time_barred" and d.get("time_barred", False) != value:
-            return False
+        elif key == "channel":
+            if c["channel"] not in expand(value):
+                return False
+        elif key in ("shared", "time_barred"):
+            if (p if key == "shared" else d).get(key, False) != value:
+                return False
         elif key == "days_past_due":
             if "days_past_due" not in d:
                 if not unknown:
@@ -461,7 +463,8 @@ def _is_reply(value: Map, case: Case, t: datetime, zones: list[str], stop: Map |
     return t - asked <= span(within)
 
 
-# --- the kinds -------------------------------------------------------------------------------------
+# --- the kinds
+# -------------------------------------------------------------------------------------
 
 
 def belongs(key: str, e: Map, case: Case, multi: str) -> bool:
@@ -864,7 +867,8 @@ KINDS = {
 }
 
 
-# --- together --------------------------------------------------------------------------------------
+# --- together
+# --------------------------------------------------------------------------------------
 
 
 def objects(rule: Map, case: Case, t: datetime, cals: Map) -> str | None:

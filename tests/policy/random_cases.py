@@ -1,7 +1,7 @@
 """Random rules and facts, as a case file writes them, for the property tests.
 
-Everything happens near a few nights on which clocks change somewhere, so that durations, windows and dates meet gaps
-and second passes. All instants are whole minutes: the oracle walks in minutes.
+Everything happens near a few nights on which clocks change somewhere, so that durations, windows
+and dates meet gaps and second passes. All instants are whole minutes: the oracle walks in minutes.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -237,7 +237,7 @@ def parameters(t: Times, kind: str) -> Map:
                             {"calendar": "month"},
                             {"calendar": "week"},
                             {"calendar": "week", "starts": "sun"},
-                        ]  # fmt: skip
+                        ]
                     ),
                     "key": d.some(KEYS, 2) if d.chance(40) else ["person"],
                 }

@@ -39,7 +39,8 @@ def test_a_night_window_keeps_the_day_class_of_the_date_on_which_it_opens() -> N
         "calendar": "c",
         "hours": {"daily": "20:00-02:00", "holiday": "closed"},
     }
-    # Friday is a holiday: nothing opens on it, so Saturday 01:00 is closed; Thursday's runs into it.
+    # Friday is a holiday: nothing opens on it, so Saturday 01:00 is closed; Thursday's runs into
+    # it.
     assert answer(rule, facts("2026-06-13T05:00:00Z"), calendars) == "defer 2026-06-14T00:00:00Z"
     assert answer(rule, facts("2026-06-12T05:00:00Z"), calendars) == "allow"
 

@@ -1,4 +1,6 @@
-"""What must hold of every decision, whatever the rules and facts; compared with the minute-walking oracle."""
+"""What must hold of every decision, whatever the rules and facts; compared with the minute-walking
+oracle.
+"""
 
 from copy import deepcopy
 from datetime import datetime, timedelta

@@ -1,4 +1,6 @@
-"""Consents required, recipients, contact points, content, gates, duties, records: what time alone does not cure."""
+"""Consents required, recipients, contact points, content, gates, duties, records: what time alone
+does not cure.
+"""
 
 from typing import Any
 

@@ -193,7 +193,7 @@ class Gate:
         return min(edges, default=NEVER)
 
     def objection(self, t: int) -> Objection:
-        """Curable if, in every zone where it is shut, there is a notice that is merely too young."""
+        """Curable if, in every zone where it is shut, there is a notice merely too young."""
         curable = all(_opens(here, t) or _ripens(here, t) for here in self._ages)
         return Objection(_CODE, curable, lambda until: self._says(curable, t, until))
 
