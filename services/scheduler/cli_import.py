@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from services.scheduler import book, cadence
-from services.scheduler.book import COLUMNS, Consistency, Row, RowError, Unreadable
+from services.scheduler.book import Consistency, Row, Unreadable
+from services.scheduler.book_cells import COLUMNS, RowError
 from services.scheduler.import_book import DoorError, Doors, KeyRefused, Tally, send
 
 SHOWN = 50

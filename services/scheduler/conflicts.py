@@ -13,7 +13,7 @@ from services.events.loans import (
     RepaymentReversed,
 )
 from services.runtime.web import FieldError
-from services.scheduler.store import LoanKey, PaymentKey
+from services.scheduler.keys import LoanKey, PaymentKey
 
 Fact: TypeAlias = (
     BorrowerRegistered

@@ -17,11 +17,12 @@ from services.runtime.web import FieldError, Problem, json_response, read_json
 from services.scheduler import bodies, intake, store_reminders
 from services.scheduler.conflicts import Fact
 from services.scheduler.intake import Context, Outcome, Status
+from services.scheduler.keys import InstallmentKey, LoanKey
 from services.scheduler.ledger import Tally, balance
 from services.scheduler.paid_door import PaidDoor
 from services.scheduler.refresh import cancelled
 from services.scheduler.replan import debt_told
-from services.scheduler.store import InstallmentKey, LoanKey, installments_of_loans
+from services.scheduler.store import installments_of_loans, loan_version
 
 MAX_BODY_BYTES = 8 * 1024 * 1024  # a thousand loans of a few dozen installments
 MAX_LISTED = 2_000
@@ -82,6 +83,9 @@ class Doors:
             else:
                 answers.append({"row": row, "loan_id": loan.loan_id})
                 groups.append(bodies.loan(tenant, loan))
+        if sum(len(group) for group in groups) > bodies.MAX_INSTALLMENTS:
+            fix = f"send at most {bodies.MAX_INSTALLMENTS:,} installments in one request"
+            raise _invalid("loans", "have too many installments together", fix)
         outcomes = iter(await self._record(groups))
         results = [
             answer
@@ -107,7 +111,11 @@ class Doors:
         """Nothing more is owed; 2xx only after policy knows it too."""
         tenant = await self._keys.tenant(request, "ingest")
         loan_id = _loan_id(request)
-        fact = bodies.close(tenant, loan_id, await read_json(request, bodies.CloseBody))
+        body = await read_json(request, bodies.CloseBody)
+        version = body.version
+        if version is None:
+            version = await self._known_version(tenant, loan_id)
+        fact = bodies.close(tenant, loan_id, version, body)
         return await self._settle(fact, loan_id, None)
 
     async def show_reminder(self, request: web.Request) -> web.Response:
@@ -142,6 +150,14 @@ class Doors:
         """The names that a loan may give as its cadence."""
         await self._keys.tenant(request, "ingest")
         return json_response({"cadences": sorted(self._context.cadences)})
+
+    async def _known_version(self, tenant: str, loan_id: str) -> int:
+        async with self._db.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            version = await loan_version(connection, LoanKey(tenant, loan_id))
+        if version is None:
+            fix = "give the close a version: the loan itself is not known here yet"
+            raise _invalid("version", "is missing", fix)
+        return version
 
     async def _one(self, facts: Sequence[Fact]) -> Status:
         [outcome] = await self._record([facts])

@@ -17,9 +17,9 @@ from services.runtime.crashpoints import reach
 from services.runtime.database import Connection, Pool, transaction
 from services.runtime.outbox import Outbox
 from services.scheduler import store_reminders
+from services.scheduler.keys import Row
 from services.scheduler.plan import days_past_due
 from services.scheduler.refresh import SOURCE
-from services.scheduler.store import Row
 
 BATCH = 500
 POLL_SECONDS = 0.1  # business time may be stepped: nobody may wait for it longer than this
@@ -71,7 +71,8 @@ class Emitter:
             self._alive_at = time.monotonic()
             async with transaction(self._db) as connection:
                 claimed, last = await emit_due(connection, cursor)
-                reach("scheduler.before_emit_commit")
+                if claimed:
+                    reach("scheduler.before_emit_commit")
             if claimed:
                 self._relay.nudge()
             if claimed < BATCH:

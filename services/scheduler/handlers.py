@@ -17,8 +17,8 @@ from services.scheduler import intake, store, store_reminders
 from services.scheduler.checks import faults
 from services.scheduler.conflicts import Fact
 from services.scheduler.intake import Context
+from services.scheduler.keys import BorrowerKey
 from services.scheduler.refresh import SOURCE, refresh
-from services.scheduler.store import BorrowerKey
 
 
 async def on_loan_events(

@@ -14,7 +14,8 @@ import msgspec
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from services.scheduler import bodies
-from services.scheduler.book import Row, RowError
+from services.scheduler.book import Row
+from services.scheduler.book_cells import RowError
 
 CHUNK_ROWS = 500
 CHUNKS_IN_FLIGHT = 3

@@ -30,8 +30,8 @@ from services.scheduler import store
 from services.scheduler.cadence import Cadence
 from services.scheduler.checks import faults
 from services.scheduler.conflicts import Fact, Standing
+from services.scheduler.keys import BorrowerKey, InstallmentKey, LoanKey, PaymentKey
 from services.scheduler.refresh import SOURCE, refresh
-from services.scheduler.store import BorrowerKey, InstallmentKey, LoanKey, PaymentKey
 
 F = TypeVar("F", bound=Fact)
 V = TypeVar("V", BorrowerRegistered, LoanRegistered, InstallmentScheduled, LoanClosed)

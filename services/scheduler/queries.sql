@@ -134,6 +134,23 @@ SELECT i.tenant, i.loan_id, i.installment_number
   FROM installments i
   JOIN unnest($1::text[], $2::text[]) AS named (tenant, loan_id) USING (tenant, loan_id);
 
+-- loan_version
+SELECT version FROM loans WHERE tenant = $1 AND loan_id = $2;
+
+-- loans_of_cadence
+SELECT tenant, loan_id, borrower_id
+  FROM loans
+ WHERE cadence = $1 AND (loan_id, tenant) > ($3, $2)
+ ORDER BY loan_id, tenant
+ LIMIT $4;
+
+-- cadence_digests
+SELECT name, digest FROM cadences;
+
+-- keep_cadence_digest
+INSERT INTO cadences (name, digest) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET digest = excluded.digest;
+
 -- unpaid_installments_of_borrowers
 SELECT i.tenant, i.loan_id, i.installment_number
   FROM installments i

@@ -11,8 +11,8 @@ from services.runtime import metrics, outbox
 from services.runtime.database import Connection
 from services.scheduler import store_reminders
 from services.scheduler.cadence import Cadence
+from services.scheduler.keys import InstallmentKey, Row
 from services.scheduler.replan import Change, replan
-from services.scheduler.store import InstallmentKey, Row
 
 SOURCE = "/dunwell/scheduler"
 

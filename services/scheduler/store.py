@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from services.events.deliveries import ContactPointChanged
@@ -20,39 +19,16 @@ from services.events.loans import (
 )
 from services.runtime import queries
 from services.runtime.database import Connection
+from services.scheduler.keys import (
+    BorrowerKey,
+    InstallmentKey,
+    LoanKey,
+    PaymentKey,
+    Row,
+    installment_key,
+)
 
 SQL = queries.load(Path(__file__).with_name("queries.sql"))
-
-Row: TypeAlias = asyncpg.Record
-
-
-class BorrowerKey(NamedTuple):
-    """A borrower within its tenant."""
-
-    tenant: str
-    borrower_id: UUID
-
-
-class LoanKey(NamedTuple):
-    """A loan within its tenant."""
-
-    tenant: str
-    loan_id: str
-
-
-class InstallmentKey(NamedTuple):
-    """An installment within its tenant."""
-
-    tenant: str
-    loan_id: str
-    number: int
-
-
-class PaymentKey(NamedTuple):
-    """A payment within its tenant."""
-
-    tenant: str
-    payment_id: str
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
@@ -291,6 +267,12 @@ async def installments_of_loans(
     return {installment_key(row) for row in rows}
 
 
+async def loan_version(connection: Connection, key: LoanKey) -> int | None:
+    """The version a loan is known by; None: it isn't."""
+    version: int | None = await connection.fetchval(SQL["loan_version"], *key)
+    return version
+
+
 async def unpaid_installments_of_borrowers(
     connection: Connection, keys: Iterable[BorrowerKey]
 ) -> set[InstallmentKey]:
@@ -305,11 +287,6 @@ async def borrowers_without_zones(
     """Those for whom the lender gave no zone, so that their contact points' count."""
     rows = await connection.fetch(SQL["borrowers_without_zones"], *columns(keys, 2))
     return {BorrowerKey(row["tenant"], row["borrower_id"]) for row in rows}
-
-
-def installment_key(row: Row) -> InstallmentKey:
-    """The key in a row that has one."""
-    return InstallmentKey(row["tenant"], row["loan_id"], row["installment_number"])
 
 
 def _json(value: object) -> str:

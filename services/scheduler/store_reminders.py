@@ -12,17 +12,11 @@ from services.events.loans import CandidateZone
 from services.events.reminders import ReminderDeferred, ReminderSuppressed
 from services.events.words import Channel, Product, Role, Stage
 from services.runtime.database import Connection
+from services.scheduler.keys import BorrowerKey, InstallmentKey, Row, installment_key
 from services.scheduler.places import clock_zones
 from services.scheduler.plan import Reminder
 from services.scheduler.replan import CancelReason, Change, Known, Situation, Terms
-from services.scheduler.store import (
-    SQL,
-    BorrowerKey,
-    InstallmentKey,
-    Row,
-    columns,
-    installment_key,
-)
+from services.scheduler.store import SQL, columns
 
 
 async def situations(connection: Connection, keys: Iterable[InstallmentKey]) -> list[Situation]:

@@ -270,7 +270,9 @@ async def test_closing_tells_policy_of_every_installment_and_reversing_of_the_on
     reverse["reversed_at"] = reverse.pop("received_at")
     assert (await lender.post("/v1/payments:reverse", reverse))[0] == 200
     assert policy.told[-1]["debts"][0]["outstanding_minor"] == 10_000
-    close = {"borrower_ref": "B-1", "version": 2, "closed_at": "2026-06-01T12:00:00Z"}
+    close = {"borrower_ref": "B-1", "closed_at": "2026-06-01T12:00:00Z"}
+    status, problem = await lender.post("/v1/loans/L-9:close", close)
+    assert (status, problem["errors"][0]["field"]) == (422, "version")
     status, answer = await lender.post("/v1/loans/L-1:close", close)
     assert (status, answer["installments"]) == (200, 2)
     assert [debt["outstanding_minor"] for debt in policy.told[-1]["debts"]] == [0, 0]
@@ -315,6 +317,7 @@ async def test_another_tenant_sees_nothing_of_ours(lender: Lender, db: Pool) -> 
         ("GET", "/v1/loans/L-1/reminders"),
         ("GET", "/v1/reminders/7f2d9d5e-0000-5000-8000-000000000000"),
         ("GET", "/v1/ledger"),
+        ("GET", "/v1/cadences"),
     ],
 )
 async def test_every_door_wants_a_key_with_its_scope(
@@ -330,7 +333,22 @@ async def test_every_door_wants_a_key_with_its_scope(
     assert (await lender.call(method, path, {}))[0] == 403
 
 
-async def test_a_watch_on_time_is_business_time(
+async def test_a_bulk_of_too_many_installments_is_refused_whole(lender: Lender, db: Pool) -> None:
+    many = [
+        {"installment_number": n, "due_date": str(DUE_DATE), "amount_minor": 1}
+        for n in range(1, 1_201)
+    ]
+    loans = [LOAN | {"loan_id": f"L-{n}", "installments": many} for n in range(5)]
+    status, problem = await lender.post("/v1/loans:bulk", {"loans": loans})
+    assert (status, problem["errors"][0]["field"]) == (422, "loans")
+    assert await db.fetchval("SELECT count(*) FROM loans") == 0
+
+
+async def test_the_cadences_one_may_name_are_listed(lender: Lender) -> None:
+    assert await lender.get("/v1/cadences") == (200, {"cadences": ["gentle", "standard"]})
+
+
+async def test_what_lies_in_the_future_is_judged_by_business_time(
     lender: Lender, db: Pool, database: Database
 ) -> None:
     await stand_at(database, NOW + timedelta(days=400))

@@ -21,7 +21,8 @@ from services.runtime.apikeys import ApiKeys
 from services.runtime.database import Pool
 from services.runtime.outbox import Outbox
 from services.runtime.web import application
-from services.scheduler.book import COLUMNS, Consistency, Row, RowError, Unreadable, read
+from services.scheduler.book import Consistency, Row, Unreadable, read
+from services.scheduler.book_cells import COLUMNS, RowError
 from services.scheduler.cli_import import import_command
 from services.scheduler.doors import MAX_BODY_BYTES, Doors
 from services.scheduler.intake import Context

@@ -1,0 +1,189 @@
+"""One row of a loan book: its cells as a loan and contact points, and what is wrong with them."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+import phonenumbers
+
+from services.scheduler import bodies
+from services.scheduler.checks import currencies, digits
+
+COLUMNS: Mapping[str, str] = {
+    "borrower_ref": "your own id of the borrower",
+    "country": "ISO 3166-1, two letters: US",
+    "subdivision": "ISO 3166-2 without the country: MA (may be empty)",
+    "city": "only where a city has rules of its own (may be empty)",
+    "zone": "IANA time zones of the borrower's address, separated by spaces (may be empty)",
+    "locale": "language: en, zh-CN (empty: en)",
+    "household_ref": "the same for all of one household (may be empty)",
+    "loan_id": "your own id of the loan",
+    "product": "personal_loan, credit_card, auto_loan, mortgage, student_loan, microfinance, …",
+    "currency": "ISO 4217: USD",
+    "role": "creditor or collector (empty: creditor)",
+    "cadence": "the ladder of reminders (empty: standard)",
+    "installment_number": "1, 2, 3 …",
+    "due_date": "YYYY-MM-DD",
+    "amount": "what is to be repaid, in major units: 120.50",
+    "paid": "what of it is already paid, or `yes` for all (may be empty)",
+    "phone": "mobile number, international: +1 202 555 0143 (may be empty)",
+    "email": "e-mail address (may be empty)",
+    "push_token": "the app's FCM token (may be empty)",
+}
+OPTIONAL = frozenset(
+    "subdivision city zone locale household_ref role cadence paid phone email push_token".split()
+)
+_KINDS = {"phone": "mobile", "email": "email", "push_token": "app"}
+
+_AMOUNT = re.compile(r"\d{1,13}(\.\d+)?\Z")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_EMAIL = re.compile(r"[^@\s]{1,64}@([^@\s.]+\.)+[^@\s.]{2,}\Z")
+_TOKEN = re.compile(r"[!-~]{1,4096}\Z")
+
+
+class RowError(NamedTuple):
+    """One thing wrong; rows as a spreadsheet numbers them, header 1.  Never the value itself."""
+
+    row: int
+    column: str
+    problem: str
+    fix: str
+
+
+class Cells:
+    """One row's cells, and what is wrong with them."""
+
+    def __init__(self, number: int, cells: Mapping[str, str]) -> None:
+        self._number = number
+        self._cells = cells
+        self.errors: list[RowError] = []
+
+    def wrong(self, column: str, problem: str, fix: str) -> None:
+        self.errors.append(RowError(self._number, column, problem, fix))
+
+    def loan(self, version: int) -> bodies.LoanBody | None:
+        """The row as the body of POST /v1/loans; None if there are errors."""
+        cells = self._cells
+        for name in COLUMNS:
+            if not cells[name] and name not in OPTIONAL:
+                self.wrong(name, "is empty", COLUMNS[name])
+        amount = self._owed()
+        number = self._number_of("installment_number")
+        due = self._due_date()
+        if self.errors:
+            return None
+        borrower = {
+            "borrower_ref": cells["borrower_ref"],
+            "version": version,
+            "country": cells["country"],
+            "subdivision": cells["subdivision"] or None,
+            "city": cells["city"] or None,
+            "zones": [{"zone": zone, "basis": "address"} for zone in cells["zone"].split()],
+            "locale": cells["locale"] or "en",
+            "household_ref": cells["household_ref"] or None,
+        }
+        body = {
+            "loan_id": cells["loan_id"],
+            "borrower_ref": cells["borrower_ref"],
+            "version": version,
+            "product": cells["product"],
+            "currency": cells["currency"],
+            "role": cells["role"] or "creditor",
+            "cadence": cells["cadence"] or "standard",
+            "source": "file",
+            "installments": [
+                {"installment_number": number, "due_date": due, "amount_minor": amount}
+            ],
+            "borrower": borrower,
+        }
+        return self._converted(body)
+
+    def _converted(self, body: dict[str, Any]) -> bodies.LoanBody | None:
+        try:
+            return msgspec.convert(body, bodies.LoanBody)
+        except msgspec.ValidationError as error:
+            # msgspec quotes an offending enum value; its path is enough.
+            column = str(error).partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
+            column = {"amount_minor": "amount"}.get(column, column)
+            self.wrong(column, "is not allowed", COLUMNS.get(column, "see --help"))
+            return None
+
+    def _owed(self) -> int:
+        """Minor units still owed: the amount less what is paid, in the currency's own digits."""
+        if self._cells["currency"] not in currencies():
+            fix = "an ISO 4217 code in use today, such as USD, CNY, INR"
+            self.wrong("currency", "is not a currency", fix)
+            return 0
+        amount = self._minor("amount", self._cells["amount"])
+        paid = self._cells["paid"].lower()
+        if paid in ("yes", "no", ""):
+            return 0 if paid == "yes" else amount
+        settled = self._minor("paid", paid)
+        if settled > amount:
+            self.wrong("paid", "is more than the amount", "an installment's own payments, or yes")
+        return max(0, amount - settled)
+
+    def _minor(self, column: str, text: str) -> int:
+        currency = self._cells["currency"]
+        if not text and column == "amount":
+            return 0  # told already: it is empty
+        if not _AMOUNT.match(text):
+            fix = "digits and a decimal point, no sign, no thousands separator: 1234.50"
+            self.wrong(column, "is not an amount", fix)
+            return 0
+        scaled = Decimal(text).scaleb(digits(currency))
+        if scaled != scaled.to_integral_value():
+            fix = f"at most {digits(currency)} decimals in this currency"
+            self.wrong(column, "has too many decimals", fix)
+        return int(scaled)
+
+    def _number_of(self, column: str) -> int:
+        text = self._cells[column]
+        if text.isascii() and text.isdigit() and len(text) <= 6:
+            return int(text)
+        if text:
+            self.wrong(column, "is not a whole number", COLUMNS[column])
+        return 0
+
+    def _due_date(self) -> date | None:
+        text = self._cells["due_date"]
+        try:
+            if not _DATE.match(text):
+                raise ValueError
+            return date.fromisoformat(text)
+        except ValueError:
+            if text:
+                fix = "YYYY-MM-DD, such as 2026-06-15; a spreadsheet may have changed it"
+                self.wrong("due_date", "is not a date", fix)
+            return None
+
+    def contact_points(self) -> tuple[tuple[str, str], ...]:
+        """What goes to the notifier's door, checked as far as its form goes."""
+        return tuple(
+            (kind, self._cells[column])
+            for column, kind in _KINDS.items()
+            if self._cells[column] and self._reachable(column)
+        )
+
+    def _reachable(self, column: str) -> bool:
+        value = self._cells[column]
+        match column:
+            case "phone":
+                good, fix = _is_phone(value), "with + and the country code: +1 202 555 0143"
+            case "email":
+                good, fix = bool(_EMAIL.match(value)), "name@example.com"
+            case _:
+                good, fix = bool(_TOKEN.match(value)), "the token as the app got it from FCM"
+        if not good:
+            self.wrong(column, "can't be an address", fix)
+        return good
+
+
+def _is_phone(text: str) -> bool:
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(text, None))
+    except phonenumbers.NumberParseException:
+        return False

@@ -1,0 +1,123 @@
+"""Claims, answers, payments and moved dates all at once: nothing is lost, nothing waits on."""
+
+import asyncio
+import random
+from datetime import timedelta
+
+import msgspec
+
+from services.events.reminders import ReminderDeferred, ReminderDue
+from services.runtime.database import Pool
+from services.scheduler import cadence
+from services.scheduler.intake import Context
+from services.scheduler.recadence import bring_in_line
+from tests.database import Database
+from tests.scheduler.builders import (
+    DUE_DATE,
+    NOW,
+    borrower,
+    days,
+    emit,
+    handle,
+    installment,
+    loan,
+    payment,
+    published,
+    record,
+    reminders,
+    stand_at,
+)
+from tests.scheduler.test_emit import FIRST_HOUR, deferred, suppressed, the_ledger
+
+PEOPLE = 20
+
+
+async def test_everything_at_once_keeps_the_book_balanced(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    for n in range(PEOPLE):
+        names = {"borrower_ref": f"B-{n}"}
+        await record(
+            context,
+            db,
+            borrower(**names),
+            loan(**names, loan_id=f"L-{n}"),
+            installment(**names, loan_id=f"L-{n}"),
+        )
+    await published(db)
+    chance = random.Random(3)
+    over = asyncio.Event()
+
+    async def clockwork() -> None:
+        while not over.is_set():
+            await emit(db)
+            await asyncio.sleep(0.005)
+
+    async def answering() -> None:
+        while not over.is_set():
+            due = [event for event in await published(db) if isinstance(event, ReminderDue)]
+            chance.shuffle(due)
+            late: list[ReminderDeferred] = []
+            for event in due:
+                if chance.random() < 0.5:
+                    late.append(deferred(event, event.due_at + timedelta(hours=1)))
+                else:
+                    await handle(context, db, suppressed(event, event.emission))
+            if late:
+                await handle(context, db, *late)
+            await asyncio.sleep(0.005)
+
+    async def paying() -> None:
+        for n in chance.sample(range(PEOPLE), PEOPLE // 2):
+            names = {"borrower_ref": f"B-{n}", "loan_id": f"L-{n}"}
+            moved = DUE_DATE + days(chance.randint(0, 3))
+            await record(
+                context,
+                db,
+                installment(**names, version=2, due_date=moved),
+                payment(**names, payment_id=f"P-{n}"),
+            )
+            await asyncio.sleep(0.02)
+
+    async def stepping() -> None:
+        for step in range(30):
+            await stand_at(database, FIRST_HOUR + timedelta(hours=6 * step))
+            await asyncio.sleep(0.05)
+        over.set()
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        for work in (clockwork(), clockwork(), answering(), paying(), stepping()):
+            tasks.create_task(work)
+    book = await the_ledger(db)
+    assert book.balanced
+    assert book.emitted > PEOPLE
+    paid = await db.fetch("SELECT loan_id FROM installments WHERE outstanding_minor = 0")
+    assert len(paid) == PEOPLE // 2
+    silent = {row["loan_id"] for row in paid}
+    open_ = {r["loan_id"] for r in await reminders(db) if r["status"] in ("planned", "due")}
+    assert not silent & open_
+
+
+async def test_a_changed_cadence_file_is_carried_into_the_plans_at_the_start(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, borrower(), loan(), installment())
+    await bring_in_line(context, db)
+    before = await reminders(db)
+    assert {row["status"] for row in before} == {"planned"}
+    standard = cadence.load(cadence.SHIPPED)["standard"]
+    shorter = msgspec.structs.replace(standard, steps=standard.steps[:4])
+    other = Context(
+        identity_key=context.identity_key, cadences={**context.cadences, "standard": shorter}
+    )
+    await bring_in_line(other, db)
+    assert len(await reminders(db, status="planned")) == 4
+    gone = await reminders(db, status="cancelled")
+    assert {row["reason"] for row in gone} == {"cadence_changed"}
+    await bring_in_line(context, db)
+    again = await reminders(db, status="planned")
+    assert [(r["reminder_id"], r["due_at"]) for r in again] == [
+        (r["reminder_id"], r["due_at"]) for r in before
+    ]
