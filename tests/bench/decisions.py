@@ -1,4 +1,4 @@
-"""Decisions a second of CPU, in one process: ours, a hand-written function, the same policy in Rego."""
+"""Decisions a second of CPU, in one process: ours, by hand, the same policy in Rego."""
 
 import hashlib
 import time
