@@ -44,7 +44,7 @@ def errors(paths: Sequence[File]) -> tuple[list[Pack], list[Problem]]:
     given = {pack.id for pack in packs}
     others = [found for name in shipped() if name not in given for found in _shipped(name)]
     try:
-        compile_rules([*packs, *others])
+        compile_rules([*others, *packs])
     except PackError as error:
         mine = {str(path) for path in paths}
         problems += [each for each in error.problems if each.file in mine]

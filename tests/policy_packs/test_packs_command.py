@@ -1,0 +1,187 @@
+"""`dunwell packs`, as a compliance officer types it."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from services.policy import pack_lint, pack_text
+from services.policy.cli_packs import packs
+from services.policy.pack import load_shipped, load_text, shipped
+
+HOUSE = (pack_lint.SHIPPED / "house.yaml").read_text()
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(packs, arguments)
+
+
+def changed(folder: Path, name: str, *swaps: tuple[str, str]) -> str:
+    """The house pack with some words replaced, in a file of its own."""
+    text = HOUSE
+    for old, new in swaps:
+        assert old in text, old
+        text = text.replace(old, new)
+    path = folder / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_list_names_every_shipped_pack_with_its_version() -> None:
+    rows = [json.loads(line) for line in run("list", "--json").output.splitlines()]
+    assert [row["pack"] for row in rows] == shipped()
+    assert all(len(row["hash"]) == 64 and row["status"] and row["rules"] for row in rows)
+    said = run("list").output
+    assert all(row["pack"] in said and row["hash"][:12] in said for row in rows)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_rule_of_every_pack_can_be_read_without_yaml(name: str) -> None:
+    said = run("show", name)
+    assert said.exit_code == 0, said.output
+    pack = load_shipped(name)
+    assert all(rule.id in said.output for rule in pack.rules)
+    assert not {"frozenset", "Struct", "None", "{"} & set(said.output.split())
+    for rule in pack.rules:
+        lines = dict(pack_text.rule_in_words(rule))
+        assert {"Says", "Binds", "Then", "Source", "Confidence", "In force"} <= lines.keys()
+        assert all(lines.values()), rule.id
+
+
+def test_one_rule_is_said_with_its_numbers_exceptions_and_source() -> None:
+    said = " ".join(run("show", "us-fed", "--rule", "us-fed-calls-7-in-7").output.split())
+    for part in (
+        "At most 7 contacts in 7 days in a row, today the last.",
+        "attempts that connected; to or about the same collector, debt and person.",
+        "who contacts: collector",
+        "recipient is attorney, credit bureau or creditor",
+        "12 CFR 1006.14(b)(2)(i)(A)",
+        "legal presumption",
+    ):
+        assert part in said
+
+
+def test_a_rule_or_pack_that_is_not_there_is_answered_with_what_is() -> None:
+    said = run("show", "house", "--rule", "house-nothing")
+    assert said.exit_code == 2
+    assert "house-hours" in said.output
+    said = run("show", "hous")
+    assert said.exit_code == 1
+    assert "unknown pack; shipped are: au, br" in said.output
+
+
+def test_hours_are_said_by_days_that_are_alike() -> None:
+    said = run("show", "co").output
+    assert "Contact Monday to Friday only 07:00-19:00." in said
+    assert "Contact on a holiday not at all." in said
+
+
+def test_the_shipped_packs_have_no_errors() -> None:
+    said = run("lint", "--all", "--quiet")
+    assert said.exit_code == 0, said.output
+
+
+def test_an_error_names_file_line_rule_field_and_fix(tmp_path: Path) -> None:
+    path = changed(tmp_path, "house.yaml", ("hours: {mon-sat:", "hour: {mon-sat:"))
+    said = run("lint", path)
+    assert said.exit_code == 1
+    line = HOUSE[: HOUSE.index("hours: {mon-sat")].count("\n") + 1
+    assert f"error   {path}:{line}: rule house-hours: hour: unknown key; use 'hours'" in said.output
+
+
+def test_every_file_is_read_though_another_is_bad(tmp_path: Path) -> None:
+    bad = changed(tmp_path, "bad.yaml", ("pack: house", "pack: [house"))
+    misnamed = changed(tmp_path, "other.yaml")
+    said = run("lint", bad, misnamed, str(tmp_path / "none.yaml"))
+    assert said.exit_code == 1
+    assert f"{bad}:" in said.output
+    assert "is 'house', must be 'other' as the file's name says" in said.output
+    assert "none.yaml:1: No such file or directory" in said.output
+
+
+def test_a_draft_that_redefines_a_shipped_rule_is_told_which_rule_forbids_it(
+    tmp_path: Path,
+) -> None:
+    path = changed(
+        tmp_path, "mine.yaml", ("pack: house", "pack: mine"), ('"09:00-20:00"', '"08:00-20:00"')
+    )
+    said = run("lint", path, "--quiet")
+    assert said.exit_code == 1
+    line = HOUSE[: HOUSE.index("hours: {mon-sat")].count("\n") + 1
+    assert (
+        f"{path}:{line}: rule house-hours: hours: loosens house-hours of the shipped pack house:"
+        " is open at times that were closed"
+    ) in said.output
+    assert "is used twice, also in pack" in said.output
+
+
+def test_advice_is_given_where_a_reviewer_would_ask() -> None:
+    text = """
+pack: mine
+title: Mine
+jurisdiction: anywhere
+status: draft
+calendars: {days: {covers: [2026], dates: {"2026-12-25": Christmas}}}
+rules:
+  - {id: cap, kind: frequency_cap, cite: [Some Act], max: 1, window: {days: 1}, key: [person],
+     effective: {to: "2026-01-31"}}
+"""
+    notes = pack_lint.advice(load_text(text, "mine.yaml"), date(2026, 11, 22))
+    assert {note.field for note in notes} == {
+        "calendars.days.covers",
+        "id",
+        "title",
+        "confidence",
+        "cite[0]",
+        "effective.to",
+    }
+    assert all(note.line > 1 and note.file == "mine.yaml" for note in notes)
+    assert [note.rule for note in notes if note.field == "id"] == ["cap"]
+
+
+def test_a_pack_without_cases_is_advised_to_have_some(tmp_path: Path) -> None:
+    path = changed(tmp_path, "house.yaml")
+    said = run("lint", path)
+    assert said.exit_code == 0
+    assert f"advice  {path}:1: has no cases; add " in said.output
+
+
+def test_a_diff_says_what_got_tighter_and_what_looser(tmp_path: Path) -> None:
+    path = changed(
+        tmp_path,
+        "house.yaml",
+        ('"09:00-20:00"', '"09:00-20:30"'),
+        ("max: 3", "max: 2"),
+        ("title: The borrower has died", "title: The borrower died"),
+        ("id: house-wrong-party", "id: house-wrong-person"),
+    )
+    found = [json.loads(line) for line in run("diff", "house", path, "--json").output.splitlines()]
+    assert {(each["rule"], each["change"], each["way"]) for each in found} == {
+        ("house-hours", "changed", "loosened"),
+        ("house-3-messages-in-7-days", "changed", "tightened"),
+        ("house-deceased", "changed", "same"),
+        ("house-wrong-person", "added", "tightened"),
+        ("house-wrong-party", "removed", "loosened"),
+    }
+    said = run("diff", "house", path).output
+    assert "    - Says: Contact Monday to Saturday only 09:00-20:00.\n" in said
+    assert "    + Says: Contact Monday to Saturday only 09:00-20:30.\n" in said
+    assert said.endswith("1 same, 2 tightened, 2 LOOSENED\n")
+
+
+def test_a_pack_does_not_differ_from_itself() -> None:
+    assert run("diff", "us-fed", "us-fed").output == "no difference\n"
+
+
+def test_other_holidays_are_unclear(tmp_path: Path) -> None:
+    text = (pack_lint.SHIPPED / "co.yaml").read_text()
+    path = tmp_path / "co.yaml"
+    path.write_text(text.replace('"2027-12-25"', '"2027-12-26"'))
+    assert "2027-12-25" in text
+    (found,) = [
+        json.loads(line) for line in run("diff", "co", str(path), "--json").output.splitlines()
+    ]
+    assert (found["rule"], found["way"]) == (None, "unclear")
+    assert any("2027-12-26" in line for line in found["lines"])
