@@ -344,3 +344,14 @@ async def test_a_wrong_key_or_none_is_told_as_such(importing: Importing, tmp_pat
 def test_help_teaches_the_columns() -> None:
     said = CliRunner().invoke(import_command, ["--help"]).output
     assert all(name in said for name in COLUMNS)
+
+
+def test_the_documents_smallest_book_is_sound_and_its_table_has_every_column(
+    tmp_path: Path,
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "csv.md").read_text()
+    path = tmp_path / "book.csv"
+    path.write_text(text.partition("```csv\n")[2].partition("```")[0])
+    assert errors_of(path) == []
+    assert amounts(path) == [12_050]
+    assert all(f"`{name}`" in text for name in COLUMNS)
