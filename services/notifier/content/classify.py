@@ -146,6 +146,6 @@ def _denied(lists: Lists, sentence: str, at: int, matched: str) -> bool:
     )
     text = f" {window.strip()}{' ' if not matched.startswith(' ') and matched.isascii() else ''}"
     text = f"{text}{matched} "
-    for pattern in lists.not_denials:
-        text = pattern.sub(" ", text)
-    return any(pattern.search(text) for pattern in lists.denials)
+    for phrase in lists.not_denials:
+        text = phrase.pattern.sub(" ", text)
+    return any(phrase.pattern.search(text) for phrase in lists.denials)

@@ -69,8 +69,8 @@ class Lists(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     index: Mapping[str, tuple[tuple[Entry, Phrase], ...]]
     expressions: tuple[Entry, ...]
-    denials: tuple[re.Pattern[str], ...]
-    not_denials: tuple[re.Pattern[str], ...]
+    denials: tuple[Phrase, ...]
+    not_denials: tuple[Phrase, ...]
 
 
 @lru_cache(maxsize=32)
@@ -125,7 +125,9 @@ def _entry(entry: _Written, language: str, file: str) -> Entry:
         if name is not None
     ]
     if len(given) != 1:
-        raise ListError(f"{file}: entry {entry.id}: give one of label, element, opt_out, states_debt")
+        raise ListError(
+            f"{file}: entry {entry.id}: give one of label, element, opt_out, states_debt"
+        )
     if not entry.phrases and not entry.regex:
         raise ListError(f"{file}: entry {entry.id}: phrases or regex is required")
     if entry.regex and not entry.needs:
@@ -156,12 +158,14 @@ def _phrases(written: tuple[str, ...], file: str, place: str) -> tuple[Phrase, .
 
 def _joined(names: tuple[str, ...]) -> Lists:
     index: dict[str, list[tuple[Entry, Phrase]]] = {}
-    expressions, denials, not_denials = [], [], []
+    expressions: list[Entry] = []
+    denials: list[Phrase] = []
+    not_denials: list[Phrase] = []
     files = [read_list(LISTS / f"{name}.yaml") for name in names]
     weight = _weights(files)
     for found, own_denials, own_not_denials in files:
-        denials += [phrase.pattern for phrase in own_denials]
-        not_denials += [phrase.pattern for phrase in own_not_denials]
+        denials += own_denials
+        not_denials += own_not_denials
         for entry in found:
             if entry.regex:
                 expressions.append(entry)

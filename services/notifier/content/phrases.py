@@ -1,6 +1,6 @@
 """The small language that the lists are written in, compiled to one regular expression a phrase.
 
-    word          that word                     word*    a word that begins so (four letters or more)
+    word          that word                     word*    a word that begins so (three letters or more)
     [a|b c|d*]    any one of these              [a|b]?   any one of these, or nothing
     ..            up to three words between     ...      up to eight words between, in one sentence
 
@@ -9,12 +9,13 @@ In Chinese there are no spaces: .. is up to four characters, ... up to twelve.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
 from services.notifier.content.normalize import fold, has_han, tokens
 
-KEY = 4  # letters of a word, or two characters of Chinese, by which a phrase is looked up
+KEY = 3  # letters of a word, or two characters of Chinese, by which a phrase is looked up
 HAN_KEY = 2
 _GAPS = {"..": (3, 4), "...": (8, 12)}  # words, Chinese characters
 _PIECE = re.compile(r"\.{2,3}|\[[^\]]+\]\??|[^\s\[\].]+")
@@ -22,16 +23,22 @@ _WORD = r"[^ .,]+"
 
 
 class Phrase(msgspec.Struct, frozen=True):
-    """`requires`: of each of these sets, one key must be in the text before `pattern` is tried."""
+    """`requires`: of each of these sets, one key must be in the text before the phrase is tried."""
 
-    pattern: re.Pattern[str]
+    expression: str
     requires: tuple[frozenset[str], ...]
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled at first use: of two thousand phrases a lender's messages try a few dozen."""
+        return _compiled(self.expression)
 
 
 def keys_of(text: str) -> set[str]:
-    """The keys of a text of tokens: the beginnings of its words, and the pairs of its Han."""
+    """The keys of a text of tokens: the beginnings of its words, and the characters and pairs of its Han."""
     keys = {word[:KEY] for word in text.split()}
     if not text.isascii() and has_han(text):
+        keys.update(text)
         keys.update(map("".join, zip(text, text[1:], strict=False)))
     return keys
 
@@ -53,7 +60,12 @@ def compile_phrase(written: str) -> Phrase:
     if not requires:
         raise ValueError(f"{written!r}: no piece of it is a word that can be looked up")
     end = "" if han else "(?= )"
-    return Phrase(re.compile(pattern + end), tuple(sorted(requires, key=len)))
+    return Phrase(pattern + end, tuple(sorted(requires, key=len)))
+
+
+@lru_cache(maxsize=None)
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
 
 
 def _expressions(pieces: list[str], han: bool) -> Iterator[str]:
@@ -99,7 +111,7 @@ def _key(words: list[str], written: str, han: bool) -> str:
     longest = max(words, key=len)
     stem = longest.rstrip("*")
     if has_han(stem):
-        return stem[:HAN_KEY] if len(stem) >= HAN_KEY else ""
+        return stem[:HAN_KEY]
     if longest.endswith("*") and len(stem) < KEY:
         raise ValueError(f"{written!r}: a stem has {KEY} letters or more, {longest} has fewer")
     # A Latin letter beside Chinese characters need not stand between spaces.
