@@ -23,6 +23,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "check": Subcommand(
         "services.policy.cli_check", "check_command", "Answer decision cases and compare."
     ),
+    "packs": Subcommand("services.policy.cli_packs", "packs", "Read, check and compare packs."),
     "policy": Subcommand("services.policy.cli_policy", "policy", "Activate packs; see decisions."),
     "dlq": Subcommand("services.runtime.cli_dlq", "dlq", "List and replay dead letters."),
     "keys": Subcommand("services.runtime.cli_setup", "keys", "Issue and revoke API keys."),
