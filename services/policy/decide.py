@@ -81,8 +81,9 @@ def decide(rules: RuleSet, facts: Facts, now: datetime) -> Decision:
     if not all(objection.curable for _, _, objection in blocking):
         return Suppress(reasons=reasons, warnings=warnings)
     # A rule without an own answer within the horizon leaves none to all of them together.
-    hopeless = any(reason.until is None for reason in reasons)
-    until = None if hopeless else _first_free(bars, at)
+    # Until the latest own answer there is always one that blocks.
+    latest = reasons[0].until if all(reason.until for reason in reasons) else None
+    until = None if latest is None else _first_free(bars, seconds(latest), at + HORIZON)
     if until is None:
         return Suppress(reasons=(_NO_COMMON_WINDOW, *reasons), warnings=warnings)
     return Defer(until=instant(until), reasons=reasons, warnings=warnings)
@@ -131,7 +132,7 @@ def _reasons(blocking: list[Blocking], now: int) -> tuple[Reason, ...]:
 
 
 def _reason(rule: CompiledRule, bar: Bar, objection: Objection, now: int) -> Reason:
-    until = _first_free([bar], now) if objection.curable else None
+    until = _first_free([bar], now, now + HORIZON) if objection.curable else None
     return Reason(
         rule=rule.id,
         pack=rule.pack,
@@ -145,13 +146,12 @@ def _reason(rule: CompiledRule, bar: Bar, objection: Objection, now: int) -> Rea
     )
 
 
-def _first_free(bars: list[Bar], now: int) -> int | None:
-    """The first instant from `now` on, within the horizon, at which none of the bars blocks.
+def _first_free(bars: list[Bar], t: int, last: int) -> int | None:
+    """The first instant from `t` on, not later than `last`, at which none of the bars blocks.
 
     A bar that blocks at `t` goes on doing so until it changes, so nothing is left out by going
     there at once.
     """
-    t, last = now, now + HORIZON
     passed = 0  # how many bars in a row let `t` pass
     while passed < len(bars):
         for bar in bars:

@@ -90,9 +90,9 @@ class Zone:
         """The local date."""
         return (t + self.segment(t)[2]) // DAY
 
-    def reading(self, t: int) -> datetime:
-        """What the wall shows, without a zone; for people."""
-        return instant(t + self.segment(t)[2]).replace(tzinfo=None)
+    def clock(self, t: int) -> int:
+        """What the wall clock shows, in seconds since midnight."""
+        return (t + self.segment(t)[2]) % DAY
 
     def steady_until(self, t: int) -> int:
         """The offset stays what it is until this instant at least: the next change of clocks, or

@@ -1,5 +1,7 @@
 """Dates and hours as the sentences of a decision say them: plain English, no personal data."""
 
+from functools import lru_cache
+
 from services.policy.blocks.localtime import Zone, calendar_date
 from services.policy.blocks.zones import Zones
 
@@ -22,10 +24,11 @@ _MONTHS = (
 
 def reading(zone: Zone, t: int) -> str:
     """`07:59`, with seconds only if there are any."""
-    shown = zone.reading(t)
-    return f"{shown:%H:%M:%S}" if shown.second else f"{shown:%H:%M}"
+    minute, second = divmod(zone.clock(t), 60)
+    return f"{_READINGS[minute]}:{second:02}" if second else _READINGS[minute]
 
 
+@lru_cache(maxsize=4096)
 def day_in_words(day: int) -> str:
     """`Tuesday 12 May 2026`"""
     date = calendar_date(day)
@@ -60,3 +63,4 @@ def listed(words: list[str]) -> str:
 
 
 _UTC = Zone("UTC")
+_READINGS = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60))

@@ -73,9 +73,9 @@ class Window:
 
     def objection(self, t: int) -> Objection:
         closed = [each for each in self._zones if not self._hours.is_open(each, t)]
-        codes = [self._code(each, t) for each in closed]
-        code = min(codes, key=_CODES.index)
-        here = closed[codes.index(code)]
+        code, here = min(
+            ((self._code(each, t), each) for each in closed), key=lambda found: _RANKS[found[0]]
+        )
         return Objection(code, True, lambda until: self._says(code, here, t, until))
 
     def _says(self, code: str, here: Zone, t: int, until: int | None) -> str:
@@ -111,7 +111,7 @@ class Window:
 
 
 _REMEMBERED_DAYS = 1_000
-_CODES = ("holiday", "closed_day", "outside_contact_window")
+_RANKS = {"holiday": 0, "closed_day": 1, "outside_contact_window": 2}
 
 
 def _wishes(question: Question, zones: Zones) -> Bar | None:
