@@ -1,0 +1,59 @@
+"""A TCP proxy that loses answers on demand: the request arrives, its answer never does."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Proxy:
+    """Forwards to one port; while `losing` is above 0 it cuts a connection instead of an answer."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target = target_port
+        self.losing = 0
+        self.lost = 0
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One client connection."""
+        try:
+            upstream, outward = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.close()
+            return
+        try:
+            await asyncio.gather(self._forward(reader, outward), self._answer(upstream, writer))
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            for end in (outward, writer):
+                end.close()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            if self.losing > 0:
+                self.losing -= 1
+                self.lost += 1
+                raise ConnectionResetError  # policy has committed; nobody will hear of it
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+
+@asynccontextmanager
+async def proxy_to(port: int, own_port: int) -> AsyncIterator[Proxy]:
+    """A proxy on `own_port` in front of `port`."""
+    proxy = Proxy(port)
+    server = await asyncio.start_server(proxy.handle, "127.0.0.1", own_port)
+    try:
+        yield proxy
+    finally:
+        server.close()
