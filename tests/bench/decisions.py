@@ -22,7 +22,7 @@ NOTE = (
     " one borrower in five with two of them; six in ten are allowed, three deferred, one"
     " suppressed. All contestants name the same rules for every question, and the first two and the"
     " function the same instant: counted in the run, zero disagreements or it says so. Of our time"
-    " a third goes into the record (encoding, SHA-256); a deferral costs several times an allow,"
+    " about a quarter goes into the record (encoding, SHA-256); a deferral costs several times an allow,"
     " for every rule is asked again along the way to the first instant that all of them allow, and"
     " says why in a sentence. In favor of the others: local clocks and dates of the Rego are worked"
     " out beforehand and its JSON is ready, both uncounted; the function knows no gaps, no second"
