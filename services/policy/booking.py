@@ -15,8 +15,6 @@ from services.runtime.database import Connection
 
 SQL = known.LEDGER_SQL
 
-# Our own id among collectors, as facts v1 default it: whoever redeems is us.
-ACTOR = "us"
 # Beyond these an attempt has left: it gets no second permit.
 MOVABLE = frozenset({"reserved", "cancelled"})
 
@@ -37,9 +35,7 @@ async def existing(
     connection: Connection, redeems: Sequence[Redeem]
 ) -> dict[tuple[str, UUID], str]:
     """The outcome of the bookings these attempts already have."""
-    rows = await connection.fetch(
-        SQL["bookings"], [r.tenant for r in redeems], [r.attempt_id for r in redeems]
-    )
+    rows = await connection.fetch(SQL["bookings"], [r.attempt_id for r in redeems])
     return {(row["tenant"], row["contact_id"]): row["outcome"] for row in rows}
 
 
@@ -64,7 +60,6 @@ def remember(facts: Known, asked: Asked, r: Redeem) -> None:
         debts=(r.loan_id,),
         account=asked.account,
         creditor=asked.creditor,
-        collector=ACTOR,
         contact_point=r.contact_point_id,
         purpose=asked.purpose,
     )
@@ -90,7 +85,6 @@ async def book(
             [r.loan_id for _, r in allowed],
             [asked.account for asked, _ in allowed],
             [asked.creditor for asked, _ in allowed],
-            [ACTOR for _ in allowed],
             [asked.purpose for asked, _ in allowed],
             [r.reminder_id for _, r in allowed],
             now,

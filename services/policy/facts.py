@@ -67,27 +67,27 @@ Names = Annotated[tuple[str, ...], Check(_one_or_more)]
 Count = Annotated[int, Check(_not_negative)]
 
 
-class Actor(Struct, frozen=True, kw_only=True):
+class Actor(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who makes this contact."""
 
     role: words.Role
     id: str = "us"
 
 
-class CandidateZone(Struct, frozen=True, kw_only=True):
+class CandidateZone(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the borrower may be, and how we know."""
 
     zone: ZoneName
     basis: words.Basis
 
 
-class Borrower(Struct, frozen=True, kw_only=True):
+class Borrower(Struct, frozen=True, kw_only=True, omit_defaults=True):
     zones: tuple[CandidateZone, ...]  # empty: nobody knows
     household: Names = ("debtor",)  # persons who count together under the key `household`
     unreachable: bool = False  # by every means on record
 
 
-class Debt(Struct, frozen=True, kw_only=True):
+class Debt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The debt this contact is about."""
 
     id: str
@@ -101,7 +101,7 @@ class Debt(Struct, frozen=True, kw_only=True):
     missed_meetings: Count = 0  # in succession
 
 
-class ContactPoint(Struct, frozen=True, kw_only=True):
+class ContactPoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The number or address."""
 
     id: str | None = None
@@ -112,12 +112,12 @@ class ContactPoint(Struct, frozen=True, kw_only=True):
     checked_on: date | None = None  # last found not to be reassigned
 
 
-class Sender(Struct, frozen=True, kw_only=True):
+class Sender(Struct, frozen=True, kw_only=True, omit_defaults=True):
     caller_id: words.CallerId = "shown"
     device: words.Device = "company"
 
 
-class Content(Struct, frozen=True, kw_only=True):
+class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the rendered message contains."""
 
     elements: tuple[words.Element, ...] = ()
@@ -128,7 +128,7 @@ class Content(Struct, frozen=True, kw_only=True):
     text: Annotated[str, ReadBy(read_any_text)] = ""
 
 
-class Contact(Struct, frozen=True, kw_only=True):
+class Contact(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is about to leave."""
 
     channel: words.Channel
@@ -145,7 +145,7 @@ class Contact(Struct, frozen=True, kw_only=True):
     content: Content | None = None  # None: not rendered yet, content rules are not asked
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An earlier contact, ours or theirs."""
 
     at: datetime  # sent, placed or received
@@ -171,7 +171,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     requests_contact: bool = False  # the person asked to be contacted (again)
 
 
-class Stop(Struct, frozen=True, kw_only=True):
+class Stop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A reason not to contact. A scope that is None is not limited."""
 
     kind: words.StopKind
@@ -190,7 +190,7 @@ class Stop(Struct, frozen=True, kw_only=True):
     persons: Names | None = None
 
 
-class RecurringHours(Struct, frozen=True, kw_only=True):
+class RecurringHours(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Hours that come again on the days named; they may cross midnight."""
 
     from_: Clock = field(name="from")
@@ -198,7 +198,7 @@ class RecurringHours(Struct, frozen=True, kw_only=True):
     days: Days = "daily"
 
 
-class Consent(Struct, frozen=True, kw_only=True):
+class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Leave given. A scope that is None is not limited."""
 
     to: words.ConsentKind
@@ -213,7 +213,7 @@ class Consent(Struct, frozen=True, kw_only=True):
     hours: RecurringHours | None = None  # None: at any time
 
 
-class Preference(Struct, frozen=True, kw_only=True):
+class Preference(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A wish or agreement that narrows the time."""
 
     kind: words.PreferenceKind
@@ -225,7 +225,7 @@ class Preference(Struct, frozen=True, kw_only=True):
     withdrawn: datetime | None = None  # None: never
 
 
-class Notice(Struct, frozen=True, kw_only=True):
+class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A formal notice sent."""
 
     kind: words.NoticeKind
@@ -234,7 +234,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     period_ends: date | None = None  # last day of the period it opens
 
 
-class Duty(Struct, frozen=True, kw_only=True):
+class Duty(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A duty that has arisen."""
 
     kind: words.DutyKind
@@ -242,7 +242,7 @@ class Duty(Struct, frozen=True, kw_only=True):
     done: datetime | None = None  # None: not done
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts v1, without `now`, which is an argument of its own."""
 
     actor: Actor

@@ -1,5 +1,6 @@
 """Rows become facts v1: who may be where, what was sent before, what stands against it."""
 
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -8,7 +9,7 @@ from services.events.permits import ContentFacts
 from services.events.words import Stage
 from services.policy import facts as v1
 from services.policy.known import Known, Row, Where, Who
-from services.policy.words import Purpose
+from services.policy.words import Basis, Purpose
 from services.policy.words import Stage as DebtStage
 from services.policy.zones import zones_of_country
 
@@ -92,19 +93,24 @@ def candidate_zones(known: Known, who: Who) -> tuple[v1.CandidateZone, ...]:
     borrower = known.borrowers.get(who)
     if borrower is None:
         return ()
-    found = dict.fromkeys(zip(borrower["zones"], borrower["bases"], strict=True))
+    names, bases = tuple(borrower["zones"]), tuple(borrower["bases"])
     for point in known.points.get(who, ()):
-        if point["usable"]:
-            found.update(dict.fromkeys(zip(point["zones"], point["bases"], strict=True)))
-    if not found:
-        return zones_of_country(borrower["country"])
-    return tuple(v1.CandidateZone(zone=zone, basis=basis) for zone, basis in found)
+        if point["usable"] and point["zones"]:
+            names, bases = (*names, *point["zones"]), (*bases, *point["bases"])
+    return _zones(names, bases) if names else zones_of_country(borrower["country"])
+
+
+@lru_cache(maxsize=10_000)
+def _zones(names: tuple[str, ...], bases: tuple[Basis, ...]) -> tuple[v1.CandidateZone, ...]:
+    found = dict.fromkeys(zip(names, bases, strict=True))
+    return tuple(v1.CandidateZone(zone=name, basis=basis) for name, basis in found)
 
 
 def stops_on(known: Known, who: Who) -> tuple[v1.Stop, ...]:
     """The borrower's own stops and, whoever gave them, those on a contact point they have."""
-    own = known.stops.get(who, {})
-    found = dict(own)
+    if not known.stops and not known.point_stops:
+        return ()
+    found = dict(known.stops.get(who, {}))
     for point in known.points.get(who, ()):
         found.update(known.point_stops.get((who[0], point["contact_point_id"]), {}))
     return tuple(found.values())
@@ -114,6 +120,8 @@ def _household(known: Known, who: Who) -> tuple[str, ...]:
     """Who counts together: this borrower is `debtor`, the others go by their surrogate."""
     tenant, borrower_id = who
     home = known.borrowers[who]["household_id"]
+    if home is None:
+        return ("debtor",)
     others = sorted(_member(m) for m in known.members.get((tenant, home), ()) if m != borrower_id)
     return ("debtor", *others)
 

@@ -42,27 +42,30 @@ class Known(msgspec.Struct, kw_only=True):
 
 
 async def load(
-    connection: Connection, now: datetime, whom: Iterable[Who], installments: Iterable[Installment]
+    connection: Connection,
+    now: datetime,
+    whom: Iterable[Who],
+    installments: Iterable[Installment],
+    own: frozenset[UUID] = frozenset(),
 ) -> Known:
     """Everything about these borrowers, their households and those who share their contact points.
 
-    Entries and stops from after `now` (a clock set back) count as of `now`: they exist.
+    Entries and stops from after `now` (a clock set back) count as of `now`: they exist.  `own` are
+    bookings that will have to be told apart from the rest: their entries carry their id.
     """
-    wanted = list(dict.fromkeys(whom))
-    tenants, ids = [tenant for tenant, _ in wanted], [borrower for _, borrower in wanted]
+    ids = list({borrower: None for _, borrower in whom})
     borrowers = {
         (row["tenant"], row["borrower_id"]): row
-        for row in await connection.fetch(SQL["borrowers_of"], tenants, ids)
+        for row in await connection.fetch(SQL["borrowers_of"], ids)
     }
-    members = await _members(connection, borrowers.values())
     points: dict[Who, list[Row]] = defaultdict(list)
-    for row in await connection.fetch(SQL["points_of"], tenants, ids):
+    for row in await connection.fetch(SQL["points_of"], ids):
         points[row["tenant"], row["borrower_id"]].append(row)
     owned = [row for rows in points.values() for row in rows]
     known = Known(
         now=now,
         borrowers=borrowers,
-        members=members,
+        members=await _members(connection, borrowers.values()),
         points=points,
         debts=await _debts(connection, installments),
         stops=defaultdict(dict),
@@ -72,40 +75,14 @@ async def load(
         contacts=defaultdict(list),
         shared=defaultdict(list),
     )
-    await _add_stops(connection, known, tenants, ids, owned)
-    for row in await connection.fetch(SQL["consents_of"], tenants, ids):
+    await _add_stops(connection, known, ids, [row["contact_point_id"] for row in owned])
+    for row in await connection.fetch(SQL["consents_of"], ids):
         known.consents[row["tenant"], row["borrower_id"]].append(_consent(row, now))
-    for row in await connection.fetch(SQL["preferences_of"], tenants, ids):
+    for row in await connection.fetch(SQL["preferences_of"], ids):
         known.preferences[row["tenant"], row["borrower_id"]].append(_preference(row, now))
-    await _add_contacts(connection, known, wanted, [row for row in owned if row["shared"]])
+    shared = {(row["tenant"], row["contact_point_id"]) for row in owned if row["shared"]}
+    await _add_contacts(connection, known, ids, shared, own)
     return known
-
-
-def entry(row: Row, now: datetime) -> Entry:
-    """A row of the ledger as facts v1 have it; also for a booking that was just made."""
-    loans = row["loan_ids"]
-    answered = row["in_reply_to"]
-    return Entry(
-        at=min(row["at"], now),
-        channel=row["channel"],
-        outcome=row["outcome"],
-        id=str(row["contact_id"]),
-        direction=row["direction"],
-        debts=tuple(loans) if loans else None,
-        account=row["account"],
-        creditor=row["creditor"],
-        collector=row["collector"],
-        person=row["person"],
-        contact_point=row["contact_point_id"],
-        place=row["place"],
-        class_=row["class"],
-        purpose=row["purpose"],
-        technology=row["technology"],
-        event=row["event"],
-        consented=row["consented"],
-        in_reply_to=str(answered) if answered else None,
-        requests_contact=row["requests_contact"],
-    )
 
 
 async def _members(
@@ -115,8 +92,7 @@ async def _members(
     if not homes:
         return {}
     members: dict[tuple[str, UUID], list[UUID]] = defaultdict(list)
-    tenants, ids = [tenant for tenant, _ in homes], [home for _, home in homes]
-    for row in await connection.fetch(SQL["members_of"], tenants, ids):
+    for row in await connection.fetch(SQL["members_of"], [home for _, home in homes]):
         members[row["tenant"], row["household_id"]].append(row["borrower_id"])
     return members
 
@@ -132,16 +108,9 @@ async def _debts(
 
 
 async def _add_stops(
-    connection: Connection, known: Known, tenants: list[str], ids: list[UUID], owned: list[Row]
+    connection: Connection, known: Known, ids: list[UUID], points: list[str]
 ) -> None:
-    rows = await connection.fetch(
-        SQL["stops_of"],
-        tenants,
-        ids,
-        [row["tenant"] for row in owned],
-        [row["contact_point_id"] for row in owned],
-    )
-    for row in rows:
+    for row in await connection.fetch(SQL["stops_of"], ids, points):
         stop = _stop(row, known.now)
         if row["owner"]:
             known.stops[row["tenant"], row["owner"]][row["stop_id"]] = stop
@@ -150,28 +119,52 @@ async def _add_stops(
 
 
 async def _add_contacts(
-    connection: Connection, known: Known, wanted: list[Who], shared: list[Row]
+    connection: Connection,
+    known: Known,
+    ids: list[UUID],
+    shared: set[Where],
+    own: frozenset[UUID],
 ) -> None:
-    everybody = dict.fromkeys(wanted)
-    for (tenant, _), members in known.members.items():
-        everybody.update(dict.fromkeys((tenant, member) for member in members))
+    everybody = {*ids, *(member for members in known.members.values() for member in members)}
     rows = await connection.fetch(
         LEDGER_SQL["contacts_of"],
-        [tenant for tenant, _ in everybody],
-        [borrower for _, borrower in everybody],
-        [row["tenant"] for row in shared],
-        [row["contact_point_id"] for row in shared],
+        list(everybody),
+        [point for _, point in shared],
         known.now - HISTORY,
+        list(own),
     )
-    places = {(row["tenant"], row["contact_point_id"]) for row in shared}
     for row in rows:
-        made = entry(row, known.now)
-        who = (row["tenant"], row["borrower_id"])
-        if who in everybody:
-            known.contacts[who].append(made)
-        where = (row["tenant"], row["contact_point_id"])
-        if where in places and row["direction"] == "outbound":
-            known.shared[where].append((row["borrower_id"], made))
+        # Unpacked, because this is done for every contact of every borrower.
+        tenant, borrower_id, named, point, channel, direction, at, outcome, loan, *rest = row
+        account, creditor, purpose, more = rest
+        inbound = direction == "inbound"
+        entry = Entry(
+            at=at if at < known.now else known.now,
+            channel=channel,
+            outcome=outcome,
+            id=str(named) if named is not None else None,
+            direction=direction,
+            debts=(loan,) if loan is not None else None,
+            account=account,
+            creditor=creditor,
+            contact_point=point,
+            purpose=purpose,
+        )
+        if more is not None:
+            entry = msgspec.structs.replace(entry, **_more(more))
+        if borrower_id in everybody:
+            known.contacts[tenant, borrower_id].append(entry)
+        if (tenant, point) in shared and not inbound:
+            known.shared[tenant, point].append((borrower_id, entry))
+
+
+def _more(stored: dict[str, Any]) -> dict[str, Any]:
+    """The rarer parts of an entry, under the names that facts v1 give them."""
+    named = {("class_" if name == "class" else name): part for name, part in stored.items()}
+    for name in ("debts", "allocated_to"):
+        if name in named:
+            named[name] = tuple(named[name])
+    return named
 
 
 def _stop(row: Row, now: datetime) -> Stop:

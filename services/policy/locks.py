@@ -46,10 +46,13 @@ async def lock(connection: Connection, subjects: Iterable[str]) -> None:
     keys = sorted(set(subjects), key=str.encode)
     if not keys:
         return
-    await connection.execute(SQL["make_subjects"], keys)
-    isolation = await connection.fetchval(SQL["lock_subjects"], keys)
-    if isolation != "read committed":
-        raise RuntimeError(f"subjects are locked under {isolation}: use READ COMMITTED")
+    row = await connection.fetchrow(SQL["lock_subjects"], keys)
+    if row is not None and row["locked"] < len(keys):
+        # Subjects nobody has locked before: made first, then all of them are asked for once more.
+        await connection.execute(SQL["make_subjects"], keys)
+        row = await connection.fetchrow(SQL["lock_subjects"], keys)
+    if row is None or row["locked"] != len(keys) or row["isolation"] != "read committed":
+        raise RuntimeError("subjects can't be locked: use a READ COMMITTED transaction")
 
 
 async def repeating(run: Callable[[], Awaitable[T]]) -> T:

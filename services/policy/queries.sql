@@ -1,71 +1,55 @@
 -- What is known of the borrowers of one batch: each statement takes arrays and is asked once.
 
 -- borrowers_of
-SELECT b.tenant, b.borrower_id, b.country, b.subdivision, b.city, b.zones, b.bases, b.household_id
-  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
-  JOIN borrowers b USING (tenant, borrower_id)
+SELECT tenant, borrower_id, country, subdivision, city, zones, bases, household_id
+  FROM borrowers WHERE borrower_id = ANY ($1::uuid[])
 
 -- members_of
-SELECT b.tenant, b.household_id, b.borrower_id
-  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, household_id)
-  JOIN borrowers b USING (tenant, household_id)
+SELECT tenant, household_id, borrower_id FROM borrowers WHERE household_id = ANY ($1::uuid[])
 
 -- points_of
 -- Shared: another borrower has, or had, the same contact point.
-SELECT p.tenant, p.borrower_id, p.contact_point_id, p.kind, p.channels, p.country, p.zones,
-       p.bases, p.usable,
+SELECT p.tenant, p.borrower_id, p.contact_point_id, p.kind, p.channels, p.zones, p.bases,
+       p.usable,
        EXISTS (SELECT FROM contact_points o
-                WHERE o.tenant = p.tenant AND o.contact_point_id = p.contact_point_id
+                WHERE o.contact_point_id = p.contact_point_id AND o.tenant = p.tenant
                   AND o.borrower_id <> p.borrower_id) AS shared
-  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
-  JOIN contact_points p USING (tenant, borrower_id)
- ORDER BY p.tenant, p.borrower_id, p.contact_point_id
+  FROM contact_points p WHERE p.borrower_id = ANY ($1::uuid[])
+ ORDER BY p.borrower_id, p.contact_point_id
 
 -- debts_of
 SELECT d.tenant, d.loan_id, d.installment_number, d.borrower_id, d.outstanding_minor, d.currency,
-       d.product, d.role, d.due_date, d.account, d.creditor
+       d.product, d.role, d.account, d.creditor
   FROM unnest($1::text[], $2::text[], $3::int[]) AS wanted (tenant, loan_id, installment_number)
   JOIN debts d USING (tenant, loan_id, installment_number)
 
 -- stops_of
--- The borrower's own, and those on a contact point the borrower has, whoever gave them.
+-- The borrowers' own, and those on a contact point they have, whoever gave them.
 SELECT s.tenant, s.stop_id, s.borrower_id AS owner, s.kind, s.received_at, s.form, s.from_date,
        s.until_date, s.loan_ids, s.channels, s.contact_point_ids, s.purposes, e.ended_at
-  FROM (SELECT s.*
-          FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
-          JOIN stops s USING (tenant, borrower_id)
+  FROM (SELECT * FROM stops WHERE borrower_id = ANY ($1::uuid[])
          UNION
-        SELECT s.*
-          FROM unnest($3::text[], $4::text[]) AS wanted (tenant, contact_point_id)
-          JOIN stop_points USING (tenant, contact_point_id)
-          JOIN stops s USING (tenant, stop_id)) AS s
+        SELECT s.* FROM stop_points p JOIN stops s USING (tenant, stop_id)
+         WHERE p.contact_point_id = ANY ($2::text[])) AS s
   LEFT JOIN stop_ends e USING (tenant, stop_id)
 
 -- consents_of
 SELECT c.tenant, c.borrower_id, c.kind, c.given_to, c.received_at, c.form, c.until_date,
        c.loan_ids, c.channels, c.contact_point_ids, e.revoked_at
-  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
-  JOIN consents c USING (tenant, borrower_id)
-  LEFT JOIN consent_ends e USING (tenant, consent_id)
+  FROM consents c LEFT JOIN consent_ends e USING (tenant, consent_id)
+ WHERE c.borrower_id = ANY ($1::uuid[])
 
 -- preferences_of
-SELECT p.tenant, p.borrower_id, p.kind, p.from_clock, p.to_clock, p.days, p.zone, p.received_at,
-       p.withdrawn_at
-  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
-  JOIN preferences p USING (tenant, borrower_id)
+SELECT tenant, borrower_id, kind, from_clock, to_clock, days, zone, received_at, withdrawn_at
+  FROM preferences WHERE borrower_id = ANY ($1::uuid[])
 
 -- reminders_of
 -- Locked: the sweep of those held and the consumer may ask about the same reminder.
-SELECT r.*
-  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, reminder_id)
-  JOIN reminders r USING (tenant, reminder_id)
- ORDER BY r.tenant, r.reminder_id
-   FOR UPDATE OF r
+SELECT * FROM reminders WHERE reminder_id = ANY ($1::uuid[])
+ ORDER BY reminder_id, tenant FOR UPDATE
 
 -- cancelled_of
-SELECT c.tenant, c.reminder_id
-  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, reminder_id)
-  JOIN cancelled c USING (tenant, reminder_id)
+SELECT tenant, reminder_id FROM cancelled WHERE reminder_id = ANY ($1::uuid[])
 
 -- remember
 -- The state of each reminder after this answer.  A row less than given: somebody else was first.
@@ -78,7 +62,7 @@ SELECT r.tenant, r.reminder_id, r.borrower_id, r.emission, r.days_from_due, r.da
               $8::text[], $9::uuid[], $10::timestamptz[], $11::bytea[], $12::text[])
     AS r (tenant, reminder_id, borrower_id, emission, days_from_due, days_past_due, priority,
           channels, decision_id, decided_at, digest, held_code)
-    ON CONFLICT (tenant, reminder_id) DO UPDATE
+    ON CONFLICT (reminder_id, tenant) DO UPDATE
    SET emission = excluded.emission, days_from_due = excluded.days_from_due,
        days_past_due = excluded.days_past_due, priority = excluded.priority,
        channels = excluded.channels, decision_id = excluded.decision_id,
@@ -108,7 +92,7 @@ SELECT b.tenant, b.borrower_id, b.version, b.country, b.subdivision, b.city,
   FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
               $7::text[], $8::text[], $9::uuid[])
     AS b (tenant, borrower_id, version, country, subdivision, city, zones, bases, household_id)
-    ON CONFLICT (tenant, borrower_id) DO UPDATE
+    ON CONFLICT (borrower_id, tenant) DO UPDATE
    SET version = excluded.version, country = excluded.country, subdivision = excluded.subdivision,
        city = excluded.city, zones = excluded.zones, bases = excluded.bases,
        household_id = excluded.household_id
@@ -143,7 +127,7 @@ SELECT p.tenant, p.borrower_id, p.contact_point_id, p.version, p.kind,
               $7::text[], $8::text[], $9::text[], $10::bool[])
     AS p (tenant, borrower_id, contact_point_id, version, kind, channels, country, zones, bases,
           usable)
-    ON CONFLICT (tenant, borrower_id, contact_point_id) DO UPDATE
+    ON CONFLICT (borrower_id, tenant, contact_point_id) DO UPDATE
    SET version = excluded.version, kind = excluded.kind, channels = excluded.channels,
        country = excluded.country, zones = excluded.zones, bases = excluded.bases,
        usable = excluded.usable
@@ -152,7 +136,7 @@ SELECT p.tenant, p.borrower_id, p.contact_point_id, p.version, p.kind,
 -- bury
 INSERT INTO cancelled (tenant, reminder_id, version, reason, cancelled_at)
 SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[])
-    ON CONFLICT (tenant, reminder_id) DO NOTHING
+    ON CONFLICT (reminder_id, tenant) DO NOTHING
 
 -- record_stop
 INSERT INTO stops (tenant, stop_id, borrower_id, kind, received_at, recorded_at, form, from_date,

@@ -5,11 +5,12 @@
 INSERT INTO subjects (key) SELECT unnest($1::text[]) ON CONFLICT (key) DO NOTHING
 
 -- lock_subjects
--- Answers the isolation level: what is counted after this must not be read from before it.
+-- How many there are, and the isolation level: what is counted after this must not be read from
+-- before it.
 WITH locked AS MATERIALIZED (
     SELECT key FROM subjects WHERE key = ANY ($1::text[]) ORDER BY key FOR NO KEY UPDATE
 )
-SELECT current_setting('transaction_isolation') FROM (SELECT count(*) FROM locked) AS all_of_them
+SELECT count(*) AS locked, current_setting('transaction_isolation') AS isolation FROM locked
 
 -- clocks
 -- Business time and real time; asked after the locks, because waiting for them takes time.
@@ -17,21 +18,18 @@ SELECT policy.gate_now() AS gate_now, clock_timestamp() AS real_now
 
 -- contacts_of
 -- Every entry once: those of the borrowers asked for, then what others were sent at the same
--- (shared) contact points.  Inbound entries are kept once a borrower already.
-SELECT c.tenant, c.contact_id, c.borrower_id, c.contact_point_id, c.channel, c.direction, c.at,
-       c.outcome, c.loan_ids, c.account, c.creditor, c.collector, c.purpose, c.class, c.place,
-       c.person, c.technology, c.event, c.consented, c.in_reply_to, c.requests_contact
-  FROM unnest($1::text[], $2::uuid[]) AS wanted (tenant, borrower_id)
-  JOIN contacts c USING (tenant, borrower_id)
- WHERE c.at > $5 AND c.outcome <> 'cancelled'
+-- (shared) contact points.  Inbound entries are kept once a borrower already.  Ids only of those
+-- that have to be told from the rest.
+SELECT tenant, borrower_id,
+       CASE WHEN direction = 'inbound' OR contact_id = ANY ($4::uuid[]) THEN contact_id END AS named,
+       contact_point_id, channel, direction, at, outcome, loan_id, account, creditor, purpose, more
+  FROM contacts WHERE borrower_id = ANY ($1::uuid[]) AND at > $3 AND outcome <> 'cancelled'
  UNION ALL
-SELECT c.tenant, c.contact_id, c.borrower_id, c.contact_point_id, c.channel, c.direction, c.at,
-       c.outcome, c.loan_ids, c.account, c.creditor, c.collector, c.purpose, c.class, c.place,
-       c.person, c.technology, c.event, c.consented, c.in_reply_to, c.requests_contact
-  FROM unnest($3::text[], $4::text[]) AS shared (tenant, contact_point_id)
-  JOIN contacts c USING (tenant, contact_point_id)
- WHERE c.at > $5 AND c.outcome <> 'cancelled' AND c.direction = 'outbound'
-   AND c.borrower_id <> ALL ($2::uuid[])
+SELECT tenant, borrower_id,
+       CASE WHEN direction = 'inbound' OR contact_id = ANY ($4::uuid[]) THEN contact_id END AS named,
+       contact_point_id, channel, direction, at, outcome, loan_id, account, creditor, purpose, more
+  FROM contacts WHERE contact_point_id = ANY ($2::text[]) AND at > $3 AND outcome <> 'cancelled'
+   AND direction = 'outbound' AND borrower_id <> ALL ($1::uuid[])
 
 -- release
 -- Finished attempts of the same reminder give their place back; what was sent keeps it.
@@ -42,20 +40,19 @@ UPDATE contacts c SET outcome = 'cancelled'
 
 -- bookings
 -- Bookings these attempts already have, from an earlier asking.
-SELECT c.tenant, c.contact_id, c.outcome
-  FROM unnest($1::text[], $2::uuid[]) AS r (tenant, contact_id) JOIN contacts c USING (tenant, contact_id)
+SELECT tenant, contact_id, outcome FROM contacts WHERE contact_id = ANY ($1::uuid[])
 
 -- book
 -- A repeat moves its own booking to now; what has left already is never moved back.
 INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome,
-                      booked_at, loan_ids, account, creditor, collector, purpose, reminder_id)
-SELECT b.tenant, b.contact_id, b.borrower_id, b.contact_point_id, b.channel, $12, 'reserved',
-       $13, ARRAY[b.loan_id], b.account, b.creditor, b.collector, b.purpose, b.reminder_id
+                      booked_at, loan_id, account, creditor, purpose, reminder_id)
+SELECT b.tenant, b.contact_id, b.borrower_id, b.contact_point_id, b.channel, $11, 'reserved',
+       $12, b.loan_id, b.account, b.creditor, b.purpose, b.reminder_id
   FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-              $8::text[], $9::text[], $10::text[], $11::uuid[])
+              $8::text[], $9::text[], $10::uuid[])
     AS b (tenant, contact_id, borrower_id, contact_point_id, channel, loan_id, account, creditor,
-          collector, purpose, reminder_id)
-    ON CONFLICT (tenant, contact_id) DO UPDATE
+          purpose, reminder_id)
+    ON CONFLICT (contact_id, tenant) DO UPDATE
    SET at = excluded.at, outcome = 'reserved', booked_at = excluded.booked_at
  WHERE contacts.outcome IN ('reserved', 'cancelled')
 
@@ -73,7 +70,7 @@ SELECT p.tenant, p.attempt_id, p.permit_id, p.reminder_id, p.emission, p.decisio
               $8::timestamptz[], $9::timestamptz[])
     AS p (tenant, attempt_id, permit_id, reminder_id, emission, decision_id, rule_set, send_by,
           allowed_until)
-    ON CONFLICT (tenant, attempt_id) DO UPDATE
+    ON CONFLICT (attempt_id, tenant) DO UPDATE
    SET decision_id = excluded.decision_id, rule_set = excluded.rule_set,
        issued_at = excluded.issued_at, send_by = excluded.send_by,
        gate_now = excluded.gate_now, allowed_until = excluded.allowed_until
@@ -82,13 +79,13 @@ SELECT p.tenant, p.attempt_id, p.permit_id, p.reminder_id, p.emission, p.decisio
 -- Receipts move an outcome only upward (the ranks are in receipts.py); a contact we have no
 -- booking of, but a provider has taken, is entered.
 INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome,
-                      booked_at, reminder_id, loan_ids)
+                      booked_at, reminder_id)
 SELECT r.tenant, r.contact_id, r.borrower_id, r.contact_point_id, r.channel, r.at, r.outcome,
-       clock_timestamp(), r.reminder_id, NULL
+       clock_timestamp(), r.reminder_id
   FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[],
               $7::text[], $8::uuid[])
     AS r (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome, reminder_id)
-    ON CONFLICT (tenant, contact_id) DO UPDATE SET outcome = excluded.outcome
+    ON CONFLICT (contact_id, tenant) DO UPDATE SET outcome = excluded.outcome
  WHERE array_position($9::text[], contacts.outcome) < array_position($9::text[], excluded.outcome)
 
 -- reply
@@ -98,7 +95,7 @@ SELECT r.tenant, r.contact_id, r.borrower_id, r.contact_point_id, r.channel, 'in
        least(r.at, policy.gate_now()), 'message', clock_timestamp()
   FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[])
     AS r (tenant, contact_id, borrower_id, contact_point_id, channel, at)
-    ON CONFLICT (tenant, contact_id) DO NOTHING
+    ON CONFLICT (contact_id, tenant) DO NOTHING
 
 -- open_bookings
 -- Bookings that nobody has told the outcome of; they go on counting.

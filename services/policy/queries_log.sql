@@ -63,7 +63,7 @@ SELECT h.tenant, h.reminder_id, h.borrower_id, h.emission, h.code, policy.gate_n
   FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::timestamptz[],
               $7::bytea[])
     AS h (tenant, reminder_id, borrower_id, emission, code, valid_until, due)
-    ON CONFLICT (tenant, reminder_id) DO UPDATE
+    ON CONFLICT (reminder_id, tenant) DO UPDATE
    SET emission = excluded.emission, code = excluded.code, valid_until = excluded.valid_until,
        due = excluded.due, tries = held.tries + 1,
        held_since = CASE WHEN held.emission = excluded.emission THEN held.held_since

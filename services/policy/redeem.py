@@ -58,11 +58,13 @@ async def _once(
         state = await state_of(
             connection, list(dict.fromkeys((r.tenant, r.reminder_id) for r in redeems))
         )
+        bookings = await booking.existing(connection, redeems)
         facts = await known.load(
             connection,
             now,
             ((r.tenant, r.borrower_id) for r in redeems),
             ((r.tenant, r.loan_id, r.installment_number) for r in redeems),
+            own=frozenset(attempt for _, attempt in bookings),
         )
         if _homes_of(facts) != homes:
             raise SubjectsChanged
@@ -73,7 +75,7 @@ async def _once(
             rule_sets=rule_sets,
             active=await activation.active(connection, rule_sets, tenants, now),
             stale=await activation.stale_tenants(connection, tenants, now),
-            bookings=await booking.existing(connection, redeems),
+            bookings=bookings,
         )
         judged = [gate.judge(r) for r in sorted(redeems, key=gate.order)]
         return await _save(connection, rule_sets, state, judged, gate_now, real_now)
@@ -170,9 +172,7 @@ def _is_wait(ruling: Ruling) -> bool:
 async def _homes(
     connection: Connection, redeems: Sequence[Redeem]
 ) -> frozenset[tuple[str, UUID, UUID]]:
-    rows = await connection.fetch(
-        known.SQL["borrowers_of"], [r.tenant for r in redeems], [r.borrower_id for r in redeems]
-    )
+    rows = await connection.fetch(known.SQL["borrowers_of"], [r.borrower_id for r in redeems])
     return frozenset(_home(row) for row in rows if row["household_id"])
 
 

@@ -34,9 +34,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 async def state_of(connection: Connection, keys: Sequence[Reminder]) -> State:
     """Reminders are locked in key order until the transaction ends; tombstones are read after."""
-    tenants, ids = [tenant for tenant, _ in keys], [reminder for _, reminder in keys]
-    rows = await connection.fetch(known.SQL["reminders_of"], tenants, ids)
-    gone = await connection.fetch(known.SQL["cancelled_of"], tenants, ids)
+    ids = [reminder for _, reminder in keys]
+    rows = await connection.fetch(known.SQL["reminders_of"], ids)
+    gone = await connection.fetch(known.SQL["cancelled_of"], ids)
     return State(
         rows={(row["tenant"], row["reminder_id"]): row for row in rows},
         cancelled=frozenset((row["tenant"], row["reminder_id"]) for row in gone),

@@ -1,5 +1,6 @@
 -- What policy knows of borrowers, their contact points and their debts.  No name, no address:
--- surrogate ids only.  Every key begins with the tenant.
+-- surrogate ids only.  The tenant is in every key; where a surrogate, an HMAC over the tenant, is in
+-- it too, the surrogate comes first, so that a batch of several tenants is one array of ids.
 
 -- Statements take arrays of 1 to 500 keys; a plan kept from when a table was empty would scan it
 -- whole for ever.  Planning afresh costs 0.3 ms a batch.
@@ -15,10 +16,10 @@ CREATE TABLE borrowers (
     zones        text[] NOT NULL,  -- IANA names
     bases        text[] NOT NULL,  -- how each zone is known
     household_id uuid,
-    PRIMARY KEY (tenant, borrower_id),
+    PRIMARY KEY (borrower_id, tenant),
     CONSTRAINT borrowers_zones_have_bases CHECK (cardinality(zones) = cardinality(bases))
 );
-CREATE INDEX borrowers_household ON borrowers (tenant, household_id) WHERE household_id IS NOT NULL;
+CREATE INDEX borrowers_household ON borrowers (household_id, tenant) WHERE household_id IS NOT NULL;
 
 CREATE TABLE contact_points (
     tenant           text NOT NULL,
@@ -31,10 +32,10 @@ CREATE TABLE contact_points (
     zones            text[] NOT NULL,
     bases            text[] NOT NULL,
     usable           boolean NOT NULL,
-    PRIMARY KEY (tenant, borrower_id, contact_point_id),
+    PRIMARY KEY (borrower_id, tenant, contact_point_id),
     CONSTRAINT contact_points_zones_have_bases CHECK (cardinality(zones) = cardinality(bases))
 );
-CREATE INDEX contact_points_owners ON contact_points (tenant, contact_point_id);
+CREATE INDEX contact_points_owners ON contact_points (contact_point_id, tenant);
 
 CREATE TABLE debts (
     tenant             text NOT NULL,
@@ -83,14 +84,14 @@ CREATE TABLE stops (
     CONSTRAINT stops_concern_somebody
         CHECK (borrower_id IS NOT NULL OR cardinality(contact_point_ids) > 0)
 );
-CREATE INDEX stops_borrower ON stops (tenant, borrower_id) WHERE borrower_id IS NOT NULL;
+CREATE INDEX stops_borrower ON stops (borrower_id, tenant) WHERE borrower_id IS NOT NULL;
 
 -- A stop on a contact point covers every borrower who has it.
 CREATE TABLE stop_points (
     tenant           text NOT NULL,
     contact_point_id text NOT NULL,
     stop_id          uuid NOT NULL,
-    PRIMARY KEY (tenant, contact_point_id, stop_id)
+    PRIMARY KEY (contact_point_id, tenant, stop_id)
 );
 
 -- Apart from the stops, because a lift may arrive before its stop.
@@ -119,7 +120,7 @@ CREATE TABLE consents (
     source            text NOT NULL,
     PRIMARY KEY (tenant, consent_id)
 );
-CREATE INDEX consents_borrower ON consents (tenant, borrower_id);
+CREATE INDEX consents_borrower ON consents (borrower_id, tenant);
 
 CREATE TABLE consent_ends (
     tenant      text NOT NULL,
@@ -143,4 +144,4 @@ CREATE TABLE preferences (
     recorded_at   timestamptz NOT NULL,
     PRIMARY KEY (tenant, preference_id)
 );
-CREATE INDEX preferences_borrower ON preferences (tenant, borrower_id);
+CREATE INDEX preferences_borrower ON preferences (borrower_id, tenant);

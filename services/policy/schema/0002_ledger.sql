@@ -20,24 +20,18 @@ CREATE TABLE contacts (
         'voicemail_reached', 'voicemail_left', 'abandoned', 'conversation', 'sent', 'delivered',
         'bounced', 'message')),
     booked_at        timestamptz NOT NULL,  -- real time
-    loan_ids         text[],         -- null: whatever it is compared with (inbound)
+    loan_id          text,           -- null: whatever it is compared with (inbound)
     account          text,
     creditor         text,
-    collector        text,
     purpose          text,
-    class            text NOT NULL DEFAULT 'ordinary',
-    place            text NOT NULL DEFAULT 'personal',
-    person           text NOT NULL DEFAULT 'debtor',
-    technology       text,
-    event            text,
-    consented        boolean NOT NULL DEFAULT false,
-    in_reply_to      uuid,
-    requests_contact boolean NOT NULL DEFAULT false,
     reminder_id      uuid,
-    PRIMARY KEY (tenant, contact_id)
+    -- What a plain message of ours has not, by the names of facts v1: class, person, place,
+    -- collector, technology, event, consented, in_reply_to, requests_contact, debts, allocated_to.
+    more             jsonb,
+    PRIMARY KEY (contact_id, tenant)
 ) WITH (fillfactor = 85);  -- the outcome of each row moves once or twice: let it stay on its page
-CREATE INDEX contacts_borrower ON contacts (tenant, borrower_id, at);
-CREATE INDEX contacts_point ON contacts (tenant, contact_point_id, at);
+CREATE INDEX contacts_borrower ON contacts (borrower_id, at);
+CREATE INDEX contacts_point ON contacts (contact_point_id, at);
 CREATE INDEX contacts_open ON contacts (booked_at) WHERE outcome = 'reserved';
 
 CREATE TABLE permits (
@@ -52,6 +46,6 @@ CREATE TABLE permits (
     send_by       timestamptz NOT NULL,
     gate_now      timestamptz NOT NULL,  -- business time, as is allowed_until
     allowed_until timestamptz NOT NULL,
-    PRIMARY KEY (tenant, attempt_id),
+    PRIMARY KEY (attempt_id, tenant),
     CONSTRAINT permits_run_out CHECK (send_by <= issued_at + interval '10 seconds')
 );

@@ -20,7 +20,7 @@ CREATE TABLE reminders (
     refused_until    timestamptz,
     refused_code     text,
     refused_rule     text,
-    PRIMARY KEY (tenant, reminder_id)
+    PRIMARY KEY (reminder_id, tenant)
 ) WITH (fillfactor = 85);
 
 -- Tombstones: a cancel may arrive before the due it cancels.
@@ -30,7 +30,7 @@ CREATE TABLE cancelled (
     version      bigint NOT NULL,
     reason       text NOT NULL,
     cancelled_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant, reminder_id)
+    PRIMARY KEY (reminder_id, tenant)
 );
 
 -- Not answered yet: a person must mend something first.
@@ -45,9 +45,9 @@ CREATE TABLE held (
     tries       integer NOT NULL,
     retry_at    timestamptz NOT NULL,  -- real time
     due         bytea NOT NULL,        -- the event, as JSON
-    PRIMARY KEY (tenant, reminder_id)
+    PRIMARY KEY (reminder_id, tenant)
 );
-CREATE INDEX held_borrower ON held (tenant, borrower_id);
+CREATE INDEX held_borrower ON held (borrower_id, tenant);
 CREATE INDEX held_valid_until ON held (valid_until);
 CREATE INDEX held_retry_at ON held (retry_at);
 
@@ -72,19 +72,19 @@ CREATE TABLE decisions (
     answers            json NOT NULL,      -- one a channel: reasons with rule, code, cite, says
     repeats            integer NOT NULL DEFAULT 0,  -- the same deferral again
     last_at            timestamptz NOT NULL,
-    PRIMARY KEY (tenant, decision_id, decided_at),
+    PRIMARY KEY (decision_id, decided_at, tenant),
     CONSTRAINT decisions_defer_until CHECK ((verdict = 'defer') = (until IS NOT NULL)),
     CONSTRAINT decisions_refuse_with_code CHECK ((verdict = 'allow') = (code IS NULL))
 ) PARTITION BY RANGE (decided_at);
 CREATE TABLE decisions_other PARTITION OF decisions DEFAULT;
-CREATE INDEX decisions_reminder ON decisions (tenant, reminder_id);
+CREATE INDEX decisions_reminder ON decisions (reminder_id, tenant);
 
 -- Facts v1 as they were judged, by the hash of their JSON; no text of a message is in them.
 CREATE TABLE decision_facts (
     tenant     text NOT NULL,
     facts_hash bytea NOT NULL,
     facts      json NOT NULL,
-    PRIMARY KEY (tenant, facts_hash)
+    PRIMARY KEY (facts_hash, tenant)
 );
 
 CREATE TABLE rule_sets (
