@@ -21,7 +21,7 @@ from services.runtime.database import Pool, transaction
 BATCH = 200
 CLAIM = 500
 POLL_SECONDS = 0.25  # what backoff and other replicas leave; new work arrives by a nudge
-GROUP_SECONDS = 0.004
+GROUP_SECONDS = 0.01
 FULL_WAIT = timedelta(seconds=1)
 UNPREPARED_WAIT = timedelta(seconds=60)
 MARGIN_SECONDS = 15.0  # of a claim's lease, kept for redeeming and committing
@@ -57,7 +57,7 @@ class Lane:
             if pause := max(self._brake.wait(now), self._pace.wait(now)):
                 await asyncio.sleep(pause)
                 continue
-            if min(self._free, BATCH) < len(self.waiting) and self._free < BATCH:
+            if self._free < len(self.waiting) and self._free < BATCH:
                 await asyncio.sleep(GROUP_SECONDS)  # a redeem of one costs as much as one of many
             self._start(loop.time())
 
@@ -109,6 +109,8 @@ class Dispatcher:
         self._lanes = lanes
         self._providers = providers
         self._wake = asyncio.Event()
+        # Half a full lane: a claim of a few costs nearly as much as one of many.
+        self._worth_claiming = min(CLAIM, max(lane.capacity for lane in lanes.values())) // 2 or 1
         for lane in lanes.values():
             lane.taken = self._wake
 
@@ -139,7 +141,7 @@ class Dispatcher:
             room = max(lane.capacity - len(lane.waiting) for lane in self._lanes.values())
             limit = min(CLAIM, room)
             claimed: list[Claimed] = []
-            if limit > 0:
+            if limit >= self._worth_claiming:
                 try:
                     claimed = await claim(self._db, self._owner, self._providers, limit)
                     if claimed:

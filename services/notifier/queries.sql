@@ -49,7 +49,8 @@ UPDATE attempts a
        lease_until = NULL
   FROM unnest($1::text[], $2::uuid[]) AS given (tenant, reminder_id)
  WHERE a.tenant = given.tenant AND a.reminder_id = given.reminder_id AND a.state = 'intent'
-RETURNING a.*, policy.gate_now() AS at
+RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.priority, a.releases,
+          a.channel, a.provider, a.contact_point_id, a.state, a.code, policy.gate_now() AS at
 
 -- lock_intents
 -- Skips what another replica is looking at; an expired lease is a crash before IN_FLIGHT, where
@@ -124,7 +125,8 @@ UPDATE attempts a
            AS given (attempt_id, tenant, epoch, state, code)
  WHERE a.attempt_id = given.attempt_id AND a.tenant = given.tenant AND a.epoch = given.epoch
    AND a.state = 'intent'
-RETURNING a.*, policy.gate_now() AS at
+RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.priority, a.releases,
+          a.channel, a.provider, a.contact_point_id, a.state, a.code, policy.gate_now() AS at
 
 -- why_grounded
 -- Of intents that did not fly: is it still ours, and is its contact point still to be used?
@@ -153,7 +155,8 @@ UPDATE attempts a
            AS given (attempt_id, tenant, epoch, state, provider_ref, code, retryable)
  WHERE a.attempt_id = given.attempt_id AND a.tenant = given.tenant AND a.epoch = given.epoch
    AND a.state = 'in_flight'
-RETURNING a.*, policy.gate_now() AS at
+RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.priority, a.releases,
+          a.channel, a.provider, a.contact_point_id, a.state, a.code, policy.gate_now() AS at
 
 -- reminders_of
 SELECT r.* FROM reminders r
@@ -173,7 +176,9 @@ ON CONFLICT DO NOTHING
 RETURNING attempt_id, source, provider_ref, status
 
 -- lock_attempts
-SELECT a.*, policy.gate_now() AS at FROM attempts a
+SELECT a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.channel, a.provider,
+       a.contact_point_id, a.state, policy.gate_now() AS at
+  FROM attempts a
  WHERE a.attempt_id = ANY ($1::uuid[])
  ORDER BY a.attempt_id
    FOR NO KEY UPDATE
@@ -194,7 +199,8 @@ UPDATE attempts a
            SELECT attempt_id, tenant FROM attempts
             WHERE state = 'in_flight' AND lease_until < clock_timestamp()
             ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING a.*, policy.gate_now() AS at
+RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.priority, a.releases,
+          a.channel, a.provider, a.contact_point_id, a.state, a.code, policy.gate_now() AS at
 
 -- abandon
 UPDATE attempts a
@@ -203,7 +209,8 @@ UPDATE attempts a
            SELECT attempt_id, tenant FROM attempts
             WHERE state = 'unknown' AND ended_at < clock_timestamp() - $2::interval
             ORDER BY ended_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING a.*, policy.gate_now() AS at
+RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.priority, a.releases,
+          a.channel, a.provider, a.contact_point_id, a.state, a.code, policy.gate_now() AS at
 
 -- unknowns_to_look_up
 SELECT a.*, r.allowed, s.key_id, s.sealed

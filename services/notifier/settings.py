@@ -29,7 +29,7 @@ class Settings(ServiceSettings):
     twilio_from: str | None = Field(default=None, description="a number, or a service's MG…")
     twilio_api_url: str | None = None  # default: Twilio's own
     sms_per_second: float = Field(default=1000.0, gt=0)
-    sms_connections: int = Field(default=256, ge=1, le=5000)
+    sms_connections: int = Field(default=512, ge=1, le=5000)
 
     smtp_host: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -43,7 +43,7 @@ class Settings(ServiceSettings):
     fcm_service_account_file: Path | None = None
     fcm_api_url: str = "https://fcm.googleapis.com"
     push_per_second: float = Field(default=1000.0, gt=0)
-    fcm_connections: int = Field(default=256, ge=1, le=5000)
+    fcm_connections: int = Field(default=512, ge=1, le=5000)
 
     retry_seconds: float = Field(default=5.0, gt=0, description="first backoff; then 4 times it")
     abandon_seconds: float = Field(

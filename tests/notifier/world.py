@@ -219,20 +219,18 @@ class World:
         ]
 
     async def published(self, topic: str) -> list[dict[str, Any]]:
-        """What came out on a topic: in the outbox, or in the stream by now."""
-        rows = await self.owner.fetch(
-            "SELECT value FROM notifier.outbox WHERE topic = $1 ORDER BY id", topic
-        )
-        return await self.streamed(topic) + [json.loads(row["value"]) for row in rows]
-
-    async def streamed(self, topic: str) -> list[dict[str, Any]]:
-        rows = await self.owner.fetch(STREAM_VALUES, topic)
-        return [json.loads(row["value"]) for row in rows]
+        """What came out on a topic, in order: in the stream, or still in the outbox."""
+        values = [row["value"] for row in await self.owner.fetch(PUBLISHED, topic)]
+        return [json.loads(value) for value in dict.fromkeys(values)]  # both, for a moment
 
 
-STREAM_VALUES = (
-    "SELECT value FROM stream.messages WHERE topic = $1 ORDER BY partition, message_offset"
-)
+PUBLISHED = """
+SELECT value FROM (
+    SELECT 1 AS place, message_offset AS number, value FROM stream.messages WHERE topic = $1
+     UNION ALL
+    SELECT 2, id, value FROM notifier.outbox WHERE topic = $1
+) AS either ORDER BY place, number
+"""
 
 
 def allowed(borrower_id: UUID, *channels: Channel, **wanted: Any) -> ReminderAllowed:

@@ -5,7 +5,7 @@ import logging
 from base64 import b64encode
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from twilio.base.exceptions import TwilioException, TwilioRestException
@@ -107,7 +107,7 @@ class TwilioSms:
             return refused(refusal.status, refusal.code, refusal)
         finally:
             DEADLINE.reset(token)
-        if not isinstance(created.sid, str) or not created.sid:
+        if not created.sid:
             raise TwilioException("a message without a SID")
         return Accepted(created.sid)
 
@@ -135,6 +135,23 @@ def refused(status: int, code: int, error: Exception) -> Rejected:
 def callback_url(public_url: str, message: Message) -> str:
     """Where Twilio reports on a message: the attempt's id is our only tie to it."""
     return f"{public_url}/v1/callbacks/twilio/{message.attempt_id}"
+
+
+# quote_plus looks at each character of a text in Python: a third of what a request cost.
+_QUOTED = {code: quote_plus(bytes([code])) for code in range(256)}
+
+
+def form(data: Mapping[str, object]) -> bytes:
+    """A form body, as `urlencode` makes it of single values."""
+    pairs = ((name, str(value).encode().decode("latin-1")) for name, value in data.items())
+    return "&".join(f"{name}={value.translate(_QUOTED)}" for name, value in pairs).encode("ascii")
+
+
+class _Created(msgspec.Struct):
+    sid: str
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Http(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
@@ -167,10 +184,13 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
         answer: HttpAnswer = await self._transport.request(
             method,
             f"{uri}?{urlencode(params, doseq=True)}" if params else uri,
-            body=urlencode(data, doseq=True).encode() if data else None,
+            body=form(data) if data else None,
             headers=self._headers,
             deadline=DEADLINE.get(),
         )
-        if 200 <= answer.status < 300:
-            msgspec.json.decode(answer.body)  # not JSON: unknown, whatever the SDK would make of it
+        if method == "POST" and 200 <= answer.status < 300:
+            # Not JSON, or no SID: unknown, whatever the SDK would make of it.  The SDK gets the SID
+            # alone: parsing the dates of an answer costs as much as the rest of it together.
+            created = msgspec.json.decode(answer.body, type=_Created)
+            return Response(answer.status, _encode({"sid": created.sid}).decode())
         return Response(answer.status, answer.body.decode("utf-8", "replace"), answer.headers)

@@ -10,6 +10,7 @@ import msgspec
 from services.events.words import Channel
 from services.notifier.content.lists import Entry, Lists, lists_for
 from services.notifier.content.normalize import fold, tokens, unmasked
+from services.notifier.content.numbers import states_amount
 from services.notifier.content.phrases import Phrase, keys_of
 from services.notifier.content.words import ELEMENTS, LABELS
 
@@ -58,6 +59,8 @@ def classify_by(lists: Lists, parts: MessageParts, channel: Channel) -> Findings
     elements = {*by_kind["element"]}
     if sender_is_named(parts, channel):
         elements.add("sender_name")
+    if states_amount(parts.subject or "", parts.body):
+        elements.add("amount")
     return Findings(
         labels=tuple(label for label in LABELS if label in by_kind["label"]),
         elements=tuple(element for element in ELEMENTS if element in elements),
