@@ -137,7 +137,8 @@ def _reason(rule: CompiledRule, bar: Bar, objection: Objection, now: int) -> Rea
         rule=rule.id,
         pack=rule.pack,
         kind=rule.kind,
-        code=rule.code or objection.code,
+        # What nobody knows is never renamed: a person must see it.
+        code=objection.code if objection.code == "zone_unknown" else rule.code or objection.code,
         effect="suppress" if until is None else "defer",
         until=None if until is None else instant(until),
         cite=rule.cite,

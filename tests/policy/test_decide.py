@@ -3,8 +3,18 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from services.policy.decide import Allow, Defer, Suppress, allowed_until
-from services.policy.facts import facts_from
+import msgspec
+import pytest
+
+from services.policy.decide import Allow, Defer, Suppress, allowed_until, decide
+from services.policy.facts import (
+    Borrower,
+    CandidateZone,
+    FactsError,
+    Preference,
+    facts_from,
+    question_from,
+)
 from services.policy.pack import load_text
 from services.policy.ruleset import compile_rules
 from tests.policy.builders import answer, ask, facts, instant, rule_set
@@ -81,6 +91,22 @@ def test_a_rule_may_name_its_own_code_and_presumption() -> None:
     assert isinstance(decision, Defer)
     (reason,) = decision.reasons
     assert (reason.code, reason.presumption, reason.cite) == ("frequency_cap", True, ("a law",))
+
+
+def test_an_unknown_zone_keeps_its_code_whatever_the_rule_calls_itself() -> None:
+    rule = DAY | {"code": "frequency_cap"}
+    assert answer(rule, facts(NOW, zones=[])) == "suppress zone_unknown"
+
+
+def test_facts_built_by_hand_with_a_zone_that_does_not_exist_are_refused() -> None:
+    rules = rule_set(DAY, {"kind": "contact_window", "hours": "preferences"})
+    wish = Preference(kind="not_between", from_="08:00", to="09:00", zone="Mars/Base")
+    base, now = question_from(facts(NOW))
+    wishful = msgspec.structs.replace(base, preferences=(wish,))
+    lost = Borrower(zones=(CandidateZone(zone="Mars/Base", basis="address"),))
+    for given in (wishful, msgspec.structs.replace(base, borrower=lost)):
+        with pytest.raises(FactsError, match="Mars/Base"):
+            decide(rules, given, now)
 
 
 def test_the_horizon_ends_after_45_times_24_hours() -> None:

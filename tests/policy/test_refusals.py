@@ -80,6 +80,75 @@ def test_a_bad_pack_is_refused_with_line_rule_field_and_fix(
     assert words in text, text
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("kind: consent_required", "to: is required, unless there is `recheck`"),
+        ("kind: content_must_include", "elements: is required"),
+        ("kind: content_must_not", "labels: is required"),
+        ("kind: content_must_not, patterns: []", "patterns: is empty"),
+        ("kind: content_must_not, patterns: ['(']", "is not a regular expression"),
+        ("kind: retention, record: [decision], from: event", "min: is required"),
+        ("kind: retention, record: [decision], from: event, min: {years: -1}", "must be 0 or more"),
+        ("kind: retention, record: [decision], from: event, min: {}", "exactly one of years"),
+        ("kind: contact_point_rule, deny: {place: [work], shared: [true]}", "has 2 keys"),
+        ("kind: contact_point_rule, deny: {place: [office]}", "deny.place[0]: 'office'"),
+        ("kind: recipient_limit, allowed: [debtor], exceptions: []", "exceptions: is empty"),
+        ("kind: recipient_limit, allowed: []", "allowed: is empty"),
+        ("kind: sequence_gate, require: {}", "must be a map with `notice`, `fact` or `contacts`"),
+        ("kind: sequence_gate, require: {fact: age, at_least: 1}", "require.fact: 'age'"),
+        ("kind: obligation, duty: agent_notice, due: {}", "must have exactly one of minutes"),
+        ("kind: obligation, duty: agent_notice, due: {days: 1, hours: 2}", "must have exactly one"),
+        ("kind: obligation, duty: agent_notice, due: {days: -1}", "must be 0 or more"),
+        ("kind: stop_when, fact: sadness", "fact: 'sadness' is not allowed"),
+        ("kind: stop_when, fact: cease, lasts: 5", "lasts: is 5, must be a map"),
+        ("kind: stop_when, fact: cease, lasts: {days: 5, from: now}", "lasts.from: 'now'"),
+        ("kind: stop_when, fact: cease, unless: [{within: soon}]", "write minutes or hours"),
+        ("kind: frequency_cap, key: [person], max: 1, window: 24h", "write as {rolling: 24h}"),
+        ("kind: frequency_cap, key: [person], max: 1, window: {days: 0}", "must be 1 or more"),
+        ("kind: frequency_cap, key: [person], max: 1, window: {starts: mon}", "must have one of"),
+        (
+            "kind: frequency_cap, key: [person], max: 1, window: {calendar: day, starts: mon}",
+            "goes with calendar: week only",
+        ),
+        (
+            "kind: frequency_cap, key: [event], max: 1, window: {days: 1}, aggregate: {distinct: x}",
+            "write count, or {distinct: channel}",
+        ),
+        ("kind: frequency_cap, key: [], max: 1, window: {days: 1}", "key: is empty"),
+        ("kind: frequency_cap, key: [person], max: '1', window: {days: 1}", "max: is '1', must be"),
+        ("kind: contact_window, hours: all", "hours: is 'all'; write `preferences`"),
+        ("kind: contact_window, hours: {daily: []}", "hours.daily: is empty; write `closed`"),
+        ("kind: contact_window, hours: preferences, zones: {name: UTC}", "zones.name: unknown key"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused_with_its_field_and_the_fix(
+    rule: str, words: str
+) -> None:
+    text = f"{PACK}- {{id: odd, cite: [x], {rule}}}\n"
+    with pytest.raises(PackError) as refused:
+        load_text(text, "mine.yaml")
+    assert "mine.yaml:12: rule odd: " in str(refused.value)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "words"),
+    [
+        ("{covers: [2026]}", "cal.dates: is required"),
+        ("{covers: [], dates: {}}", "must list one year or more"),
+        ("{covers: [2026], dates: []}", "must be a map of quoted dates"),
+        ("{covers: [2026], dates: {'2026-05-25': {name: x}}}", "2026-05-25.class: is required"),
+        ("{covers: [2026], dates: {'2026-05-25': {class: feast}}}", "'feast' is not allowed"),
+    ],
+)
+def test_a_calendar_that_makes_no_sense_is_refused(calendar: str, words: str) -> None:
+    good = "{covers: [2026], dates: {'2026-05-25': Memorial Day}}"
+    with pytest.raises(PackError) as refused:
+        load_text(PACK.replace(good, calendar), "mine.yaml")
+    assert words in str(refused.value)
+
+
 def test_every_bad_rule_is_named_at_once() -> None:
     more = PACK.replace("daily", "never") + "- {id: other, kind: retention, cite: [x]}\n"
     with pytest.raises(PackError) as refused:

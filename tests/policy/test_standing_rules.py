@@ -262,6 +262,19 @@ def test_a_duty_past_due_and_not_done_blocks(
     assert answer(rule, facts(NOW, duties=[duty])) == expected
 
 
+def test_gates_and_duties_in_dates_need_a_zone_once_there_is_something_to_date() -> None:
+    young = gate(notice="first_notice", min_age={"days": 6})
+    assert answer(young, facts(NOW, zones=[])) == "suppress escalation_gate"
+    given = facts(NOW, zones=[], notices=notices("2026-01-01T00:00:00Z"))
+    assert answer(young, given) == "suppress zone_unknown"
+    due = {"kind": "obligation", "duty": "agent_notice", "due": {"hours": 1}}
+    assert answer(due, facts(NOW, zones=[])) == OK
+    dated = facts(NOW, zones=[], duties=[{"kind": "agent_notice", "since": "2026-05-12"}])
+    assert answer(due, dated) == "suppress zone_unknown"
+    timed = facts(NOW, zones=[], duties=[{"kind": "agent_notice", "since": NOW}])
+    assert answer(due, timed) == OK
+
+
 def test_retention_never_blocks() -> None:
     rule = {"kind": "retention", "record": ["decision"], "max": {"months": 6}, "from": "closed"}
     assert answer(rule, facts(NOW)) == OK

@@ -7,10 +7,10 @@ from typing import Annotated
 from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection
 from services.policy.blocks.durations import Calendars, named
 from services.policy.blocks.hours import Hours, WeeklyHours, recurring
-from services.policy.blocks.localtime import ALWAYS, DAY, NEVER, Zone, seconds, zone
+from services.policy.blocks.localtime import ALWAYS, DAY, NEVER, UnknownZone, Zone, seconds, zone
 from services.policy.blocks.sentences import day_in_words, moment, reading
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
-from services.policy.facts import Preference
+from services.policy.facts import FactsError, Preference
 from services.policy.question import Question
 from services.policy.rule import Bind, Rule
 from services.policy.strict import Invalid, Path, ReadBy
@@ -137,7 +137,7 @@ class Wish:
     def __init__(self, preference: Preference) -> None:
         self.forbids = preference.kind == "not_between"
         self.hours = recurring(preference.days, preference.from_, preference.to)
-        self.zone = zone(preference.zone) if preference.zone else None
+        self.zone = _zone(preference.zone) if preference.zone else None
         self.begins = ALWAYS if preference.received is None else seconds(preference.received)
         self.ends = NEVER if preference.withdrawn is None else seconds(preference.withdrawn)
 
@@ -148,6 +148,13 @@ class Wish:
         if self.forbids:
             return self.hours.is_shown(self.zone or here, t)
         return not self.hours.is_open(self.zone or here, t)
+
+
+def _zone(name: str) -> Zone:
+    try:
+        return zone(name)
+    except UnknownZone as error:
+        raise FactsError(f"preferences: {name!r} is not an IANA time zone") from error
 
 
 class Wishes:
