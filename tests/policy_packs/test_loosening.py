@@ -129,6 +129,16 @@ def test_a_tenant_may_tighten_a_rule_and_not_undo_it(field: str, before: str, af
     assert {each.field for each in loosened(draft, base)} == {field}
 
 
+@pytest.mark.parametrize(("field", "before", "after"), TIGHTENINGS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(case=cases(most_rules=1))
+def test_what_is_called_tighter_lets_nothing_more_through(
+    field: str, before: str, after: str, case: Mapping[str, Any]
+) -> None:
+    if _blocks(pack(before), case["facts"]):
+        assert _blocks(pack(after), case["facts"])
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
