@@ -64,7 +64,9 @@ def _read(file: str) -> str:
             return click.get_text_stream("stdin").read()
         return Path(file).read_text("utf-8")
     except OSError as error:
-        click.echo(f"error: {file}: {error.strerror}; name a file of text, or - for stdin", err=True)
+        click.echo(
+            f"error: {file}: {error.strerror}; name a file of text, or - for stdin", err=True
+        )
     except UnicodeDecodeError:
         click.echo(f"error: {file}: is not UTF-8; save it as UTF-8", err=True)
     sys.exit(2)

@@ -54,7 +54,9 @@ def _bad_labels(found: Sequence[Finding], declared: ContentFacts) -> Iterable[Pr
 def _not_as_declared(found: Findings, declared: ContentFacts) -> Iterable[Problem]:
     for element in declared.elements:
         if element not in found.elements and element not in UNPROVABLE:
-            fix = "declared in template.yaml and not found in the text: add it, or take it out there"
+            fix = (
+                "declared in template.yaml and not found in the text: add it, or take it out there"
+            )
             yield Problem(element, fix)
     for element in ("sender_name", "amount"):
         if element in found.elements and element not in declared.elements:

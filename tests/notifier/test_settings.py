@@ -1,0 +1,51 @@
+"""Wrong settings stop the start with a sentence that names the variable, and no secret."""
+
+import asyncpg
+import pytest
+
+from services.notifier import app
+from services.notifier.settings import Settings
+from services.runtime import clock
+from services.runtime.settings import SettingsError, read
+from tests.notifier.world import World, allowed
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"DUNWELL_ADDRESS_KEYS": "k1:short"}, "DUNWELL_ADDRESS_KEYS"),
+        ({"DUNWELL_PUBLIC_URL": "reminders.example.com"}, "DUNWELL_PUBLIC_URL"),
+        ({"DUNWELL_TWILIO_FROM": ""}, "DUNWELL_TWILIO_FROM"),
+        ({"DUNWELL_MAIL_FROM": ""}, "DUNWELL_MAIL_FROM"),
+        ({"DUNWELL_SENDER_NAME": "a\nb"}, "DUNWELL_SENDER_NAME"),
+        ({"DUNWELL_SERVICE_KEY": ""}, "DUNWELL_SERVICE_KEY"),
+    ],
+)
+async def test_a_wrong_variable_is_named(world: World, change: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named) as raised:
+        read(Settings, world.settings | change)
+    assert "short" not in str(raised.value)
+
+
+async def test_no_channel_at_all_is_refused(world: World) -> None:
+    bare = {
+        name: value
+        for name, value in world.settings.items()
+        if not any(part in name for part in ("TWILIO", "SMTP", "FCM"))
+    }
+    with pytest.raises(SettingsError, match="no channel"):
+        read(Settings, bare)
+
+
+async def test_a_stepped_clock_sends_to_the_sandbox_only(world: World) -> None:
+    owner = await asyncpg.connect(world.database.admin_dsn)
+    now = await clock.gate_now(owner)
+    await clock.install_stepped(owner, now)
+    await owner.close()
+    for change in ({}, {"DUNWELL_SANDBOX": "1", "DUNWELL_SMTP_HOST": "mail.example.com"}):
+        with pytest.raises(app.SteppedClock, match="DUNWELL_SANDBOX"):
+            await app.run(read(Settings, world.settings | change))
+    await world.start(DUNWELL_SANDBOX="1")
+    event = allowed(await world.addresses("ref-1", mobile="+12025550143"))
+    await world.publish(event)
+    await world.until_state(event.reminder_id, "accepted")
