@@ -68,7 +68,8 @@ async def measure(world: World, rounds: int) -> None:
     await world.owner.execute(
         "INSERT INTO policy.contacts (tenant, contact_id, borrower_id, contact_point_id, channel,"
         " at, outcome, booked_at, loan_id, purpose)"
-        " SELECT tenant, gen_random_uuid(), borrower_id, 'cp_x', 'sms', $1::timestamptz - n * interval '8 days',"
+        " SELECT tenant, gen_random_uuid(), borrower_id, 'cp_x', 'sms',"
+        " $1::timestamptz - n * interval '8 days',"
         " 'delivered', now(), 'loan', 'reminder'"
         " FROM policy.borrowers, generate_series(1, $2::int) AS n",
         AFTERNOON,
