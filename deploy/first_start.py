@@ -6,42 +6,22 @@ hand before the first start. Both steps are safe to repeat: what exists is kept.
 
 import argparse
 import asyncio
-import base64
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import asyncpg
-
-from services.runtime import apikeys
 from services.runtime.migrate import SERVICES, role_url
-
-SERVICE_SCOPES = ["service"]
-LENDER_SCOPES = ["ingest", "clearance", "admin"]
-
-
-def _text() -> str:
-    return secrets.token_urlsafe(32)
-
-
-def _api_key() -> str:
-    return f"dw_{secrets.token_hex(6)}_{_text()}"
-
-
-def _address_key() -> str:
-    return "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
-
+from services.trial import first_keys
 
 SECRETS: dict[str, Callable[[], str]] = {
-    "postgres_password": _text,
-    **{f"{service}_password": _text for service in SERVICES},
-    "identity_key": _text,
-    "api_key_pepper": _text,
-    "address_keys": _address_key,
-    "service_key": _api_key,  # scheduler and notifier at the doors of policy
-    "lender_key": _api_key,  # the first tenant's
+    "postgres_password": first_keys.secret,
+    **{f"{service}_password": first_keys.secret for service in SERVICES},
+    "identity_key": first_keys.secret,
+    "api_key_pepper": first_keys.secret,
+    "address_keys": first_keys.address_keys,
+    "service_key": first_keys.api_key,  # scheduler and notifier at the doors of policy
+    "lender_key": first_keys.api_key,  # the first tenant's
 }
 
 
@@ -59,20 +39,9 @@ def make_secrets(folder: Path, database: str) -> None:
 
 async def store_keys(folder: Path, tenant: str) -> None:
     """Make the services' and the first lender's key known to every service."""
+    keys = first_keys.Keys(_read(folder, "service_key"), _read(folder, "lender_key"), tenant)
     pepper = _read(folder, "api_key_pepper").encode()
-    owner = await asyncpg.connect(_read(folder, "admin_database_url"))
-    try:
-        for service in SERVICES:
-            async with owner.transaction():
-                await owner.execute(f"SET LOCAL search_path = {service}")
-                for name, who, scopes in (
-                    ("service_key", apikeys.EVERY_TENANT, SERVICE_SCOPES),
-                    ("lender_key", tenant, LENDER_SCOPES),
-                ):
-                    key = _read(folder, name)
-                    await apikeys.store(owner, pepper, key, who, scopes, "made at first start")
-    finally:
-        await owner.close()
+    await first_keys.make_known(_read(folder, "admin_database_url"), pepper, keys)
 
 
 def _read(folder: Path, name: str) -> str:

@@ -1,19 +1,15 @@
 """One complete installation on loopback: ports, secrets and the environment of each process."""
 
-import base64
-import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import asyncpg
-
-from services.runtime import apikeys
 from services.runtime.migrate import SERVICES, migrate_all, role_url
 from services.runtime.settings import ServiceSettings, read
 from services.runtime.streams import open_stream
+from services.trial import first_keys
 
 TENANT = "demo"
 SANDBOX_ACCOUNT = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
@@ -33,14 +29,6 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
-def _secret() -> str:
-    return secrets.token_urlsafe(32)
-
-
-def _api_key() -> str:
-    return f"dw_{secrets.token_hex(6)}_{_secret()}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class World:
     """Everything that the processes of one installation must agree on."""
@@ -51,7 +39,9 @@ class World:
     kafka_bootstrap_servers: str = ""
     tenant: str = TENANT
     extra: Mapping[str, str] = field(default_factory=dict)  # more variables for every service
-    passwords: Mapping[str, str] = field(default_factory=lambda: {s: _secret() for s in SERVICES})
+    passwords: Mapping[str, str] = field(
+        default_factory=lambda: {s: first_keys.secret() for s in SERVICES}
+    )
     ports: Mapping[str, int] = field(
         default_factory=lambda: dict(
             zip(
@@ -61,13 +51,11 @@ class World:
             )
         )
     )
-    identity_key: str = field(default_factory=_secret)
-    pepper: str = field(default_factory=_secret)
-    address_key: str = field(
-        default_factory=lambda: "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
-    )
-    service_key: str = field(default_factory=_api_key)
-    tenant_key: str = field(default_factory=_api_key)
+    identity_key: str = field(default_factory=first_keys.secret)
+    pepper: str = field(default_factory=first_keys.secret)
+    address_keys: str = field(default_factory=first_keys.address_keys)
+    service_key: str = field(default_factory=first_keys.api_key)
+    tenant_key: str = field(default_factory=first_keys.api_key)
 
     def url(self, name: str) -> str:
         """Where a service's (or the sandbox's) HTTP door is."""
@@ -90,17 +78,8 @@ class World:
     async def prepare(self) -> None:
         """Migrate the database, make both keys known to every service, create the topics."""
         await migrate_all(self.admin_url, self.passwords)
-        owner = await asyncpg.connect(self.admin_url)
-        try:
-            for service in SERVICES:
-                async with owner.transaction():
-                    await owner.execute(f"SET LOCAL search_path = {service}")
-                    pepper = self.pepper.encode()
-                    scopes = ["ingest", "clearance", "admin"]
-                    await apikeys.store(owner, pepper, self.tenant_key, self.tenant, scopes, "demo")
-                    await apikeys.store(owner, pepper, self.service_key, "*", ["service"], "door")
-        finally:
-            await owner.close()
+        keys = first_keys.Keys(self.service_key, self.tenant_key, self.tenant)
+        await first_keys.make_known(self.admin_url, self.pepper.encode(), keys)
         async with open_stream(read(ServiceSettings, self.environment("scheduler"))) as stream:
             await stream.ensure_topics()
 
@@ -138,5 +117,5 @@ class World:
             "MAIL_FROM": "reminders@lender.example.com",
             "FCM_SERVICE_ACCOUNT_FILE": str(self.service_account),
             "FCM_API_URL": sandbox,
-            "ADDRESS_KEYS": self.address_key,
+            "ADDRESS_KEYS": self.address_keys,
         }
