@@ -4,6 +4,7 @@ One folder a stage and locale, one file a part of a channel's message.  The cont
 and short texts only: no template reaches an object, and a missing name is an error.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -33,6 +34,10 @@ PARTS: Mapping[Channel, tuple[str | None, str]] = {
 
 # A locale's nearest relatives, nearest first; the default locale comes after them.
 RELATIVES: Mapping[str, tuple[str, ...]] = {"zh": ("zh-CN",), "zh-HK": ("zh-CN",)}
+
+
+# "KWD12.345" reads as one word.
+_GLUED = re.compile(r"(?<=[A-Z]{3})(?=\d)")
 
 
 class Rendered(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +133,7 @@ def _amount(minor: int, currency: str, locale: str, plain: bool) -> str:
     if plain and not is_gsm7(text) and not locale.startswith("zh"):
         text = format_currency(major, currency, locale=_babel(locale), format="¤¤ #,##0.00")
         text = text.replace("\u00a0", " ").replace("\u202f", " ")
-    return text
+    return _GLUED.sub(" ", text)
 
 
 @lru_cache(maxsize=16_384)

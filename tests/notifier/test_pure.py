@@ -52,9 +52,8 @@ def test_what_is_chosen_had_no_definite_no(channels: list[Channel], history: lis
     channel, point = chosen
     assert channel in channels
     assert point.kind is KINDS[channel]
-    mine = [
-        t for t in history if (t.channel, t.contact_point_id) == (channel, point.contact_point_id)
-    ]
+    pair = channel, point.contact_point_id
+    mine = [t for t in history if (t.channel, t.contact_point_id) == pair]
     assert not any(t.state is State.REJECTED and not t.retryable for t in mine)
     assert sum(t.state in (State.REJECTED, State.NOT_SENT) for t in mine) < MAX_TRIES
 
