@@ -13,6 +13,7 @@ from services.policy.known import Known, Row
 from services.policy.reminders import Reminder, State, state_of
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.policy.verdict import Outcome, Ruling, before_rules, refusal, rule_on
+from services.runtime import log
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
 
@@ -49,7 +50,7 @@ async def decide_due(
     made = []
     for due in fresh:
         key = (due.tenant, due.reminder_id)
-        ruling, rule_set = _rule(facts, state, due, rule_sets, active.get(due.tenant, ()))
+        ruling, rule_set = _rule_or_hold(facts, state, due, rule_sets, active.get(due.tenant, ()))
         made.append(decisions.make(_asked(facts, due), ruling, rule_set, now, state.last(key)))
     await _save(connection, rule_sets, state, fresh, made, now)
     return [
@@ -66,6 +67,22 @@ def _is_new(due: ReminderDue, row: Row | None) -> bool:
         or row["emission"] < due.emission
         or (row["held_code"] is not None and row["emission"] == due.emission)
     )
+
+
+def _rule_or_hold(
+    facts: Known, state: State, due: ReminderDue, rule_sets: RuleSets, active: Active
+) -> tuple[Ruling, str | None]:
+    """What fails holds this reminder and stops no other; the class only, its text may quote."""
+    try:
+        return _rule(facts, state, due, rule_sets, active)
+    except Exception as error:
+        log.get().error(
+            "decide_failed",
+            tenant=due.tenant,
+            reminder_id=str(due.reminder_id),
+            error=type(error).__name__,
+        )
+        return refusal(Outcome.HOLD, "held_error"), None
 
 
 def _rule(
