@@ -3,14 +3,15 @@
 Findings name entries of the lists, never the text they were found in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import lru_cache
 
 import msgspec
 
 from services.events.words import Channel
 from services.notifier.content.lists import Entry, Lists, lists_for
 from services.notifier.content.normalize import fold, tokens, unmasked
-from services.notifier.content.numbers import states_amount
+from services.notifier.content.numbers import skeleton, states_amount, without_links
 from services.notifier.content.phrases import Phrase, keys_of
 from services.notifier.content.words import ELEMENTS, LABELS
 
@@ -52,7 +53,10 @@ def classify(parts: MessageParts, language: str, channel: Channel) -> Findings:
 
 def classify_by(lists: Lists, parts: MessageParts, channel: Channel) -> Findings:
     """The same by given lists."""
-    found = sorted({Finding(e.name, e.id): e for e in search(lists, parts, channel)}.items())
+    found = sorted(
+        {Finding(e.name, e.id): e for e in search(lists, parts, channel)}.items(),
+        key=lambda pair: pair[0],
+    )
     by_kind: dict[str, list[str]] = {"label": [], "element": [], "opt_out": [], "states_debt": []}
     for finding, entry in found:
         by_kind[entry.kind].append(finding.name)
@@ -87,39 +91,66 @@ def sender_is_named(parts: MessageParts, channel: Channel) -> bool:
     return parts.sender in shown or fold(parts.sender) in fold(shown)
 
 
-def search(lists: Lists, parts: MessageParts, channel: Channel) -> Iterator[Entry]:
-    """Each entry found, possibly more than once.
+def search(
+    lists: Lists, parts: MessageParts, channel: Channel, wanted: Collection[str] | None = None
+) -> Iterator[Entry]:
+    """Each entry found, possibly more than once; of elements only those wanted, if given.
 
-    Letters masked as digits or spelled apart are looked at a second time, restored.
+    Words are looked for once in a text without its numbers, and remembered; what rests on numbers
+    is looked for every time.
     """
-    seen = " . ".join(part for part in (parts.sender, parts.subject) if part)
-    whole = f"{seen} . {parts.body}" if seen else parts.body
-    preview = whole if channel is Channel.PUSH else seen
-    folded = fold(whole)
-    yield from _in_text(lists, folded, fold(seen), fold(preview) if preview is seen else folded)
+    subject, sender = parts.subject or "", parts.sender or ""
+    yield from _by_words(
+        lists, channel is Channel.PUSH, sender, skeleton(subject), skeleton(parts.body)
+    )
+    whole = None
+    for entry in lists.expressions:
+        if wanted is not None and entry.kind == "element" and entry.name not in wanted:
+            continue
+        if whole is None:
+            whole = without_links(f"{subject} . {parts.body}").lower()
+        if any(need in whole for need in entry.needs) and _expressed(entry, whole):
+            yield entry
+
+
+@lru_cache(maxsize=8192)
+def _by_words(
+    lists: Lists, is_push: bool, sender: str, subject: str, body: str
+) -> tuple[Entry, ...]:
+    """Letters masked as digits or spelled apart are looked at a second time, restored."""
+    seen = " . ".join(part for part in (sender, subject) if part)
+    folded = fold(f"{seen} . {body}" if seen else body)
+    folded_seen = fold(seen)
+    found = [*_in_text(lists, folded, folded_seen, folded if is_push else folded_seen)]
     restored = unmasked(folded)
     if restored is not None:
-        yield from _in_text(lists, restored, "", "")
+        seen_too = unmasked(folded_seen) or folded_seen
+        found += _in_text(lists, restored, seen_too, restored if is_push else seen_too)
+    return tuple(dict.fromkeys(found))
 
 
 def _in_text(lists: Lists, folded: str, seen: str, preview: str) -> Iterator[Entry]:
     text = tokens(folded)
-    keys = keys_of(text)
+    keys = keys_of(text, lists.stems)
     index = lists.index
-    candidates = [pair for key in keys & index.keys() for pair in index[key]]
-    for entry, phrase in candidates:
-        if not all(not keys.isdisjoint(required) for required in phrase.requires):
-            continue
-        within = text if entry.where == "anywhere" else _tokens_of(entry, seen, preview)
-        if _matches(lists, entry, phrase, within):
-            yield entry
-    for entry in lists.expressions:
-        if any(need in folded for need in entry.needs):
-            assert entry.regex is not None
-            if entry.regex.search(folded) and not any(
-                lifted.pattern.search(text) for lifted in entry.unless
-            ):
+    for key in keys & index.keys():
+        for entry, phrase in index[key]:
+            if any(keys.isdisjoint(required) for required in phrase.requires):
+                continue
+            within = text if entry.where == "anywhere" else _tokens_of(entry, seen, preview)
+            if _matches(lists, entry, phrase, within):
                 yield entry
+    for entry in lists.expressions:
+        if any(need in folded for need in entry.needs) and _expressed(entry, folded):
+            yield entry
+
+
+def _expressed(entry: Entry, text: str) -> bool:
+    return (
+        entry.regex is not None
+        and entry.regex.search(text) is not None
+        and not any(lifted.pattern.search(tokens(fold(text))) for lifted in entry.unless)
+    )
 
 
 def _tokens_of(entry: Entry, seen: str, preview: str) -> str:

@@ -31,7 +31,7 @@ def content_facts(
     labels = {*declared.labels}
     opt_outs: list[str] = []
     states_debt = declared.states_debt
-    for entry in search(lists_for(language), parts, channel):
+    for entry in search(lists_for(language), parts, channel, elements):
         match entry.kind:
             case "label":
                 labels.add(entry.name)

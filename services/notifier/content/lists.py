@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 import yaml
 
-from services.notifier.content.phrases import Phrase, compile_phrase
+from services.notifier.content.phrases import STEM, Phrase, compile_phrase
 from services.notifier.content.words import NEGATABLE, Element, Label, OptOut
 
 LISTS = Path(__file__).with_name("lists")
@@ -65,9 +65,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Lists(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What one language is judged by.  `index`: key to the phrases that need it first."""
+    """What one language is judged by.  `index`: key to the phrases that need it most."""
 
     index: Mapping[str, tuple[tuple[Entry, Phrase], ...]]
+    stems: frozenset[str]  # how words begin of which a phrase knows the stem only
     expressions: tuple[Entry, ...]
     denials: tuple[Phrase, ...]
     not_denials: tuple[Phrase, ...]
@@ -176,6 +177,7 @@ def _joined(names: tuple[str, ...]) -> Lists:
                     index.setdefault(key, []).append((entry, phrase))
     return Lists(
         index={key: tuple(found) for key, found in index.items()},
+        stems=frozenset(key[:STEM] for key in weight if key.endswith("*")),
         expressions=tuple(expressions),
         denials=tuple(denials),
         not_denials=tuple(not_denials),

@@ -1,6 +1,7 @@
 """The small language that the lists are written in, compiled to one regular expression a phrase.
 
     word          that word                     word*    a word that begins so (three letters or more)
+    0             any number
     [a|b c|d*]    any one of these              [a|b]?   any one of these, or nothing
     ..            up to three words between     ...      up to eight words between, in one sentence
 
@@ -8,15 +9,15 @@ In Chinese there are no spaces: .. is up to four characters, ... up to twelve.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 
 import msgspec
 
 from services.notifier.content.normalize import fold, has_han, tokens
 
-KEY = 3  # letters of a word, or two characters of Chinese, by which a phrase is looked up
-HAN_KEY = 2
+STEM = 3  # letters that a stem has at least
+LONGEST_STEM = 12
 _GAPS = {"..": (3, 4), "...": (8, 12)}  # words, Chinese characters
 _PIECE = re.compile(r"\.{2,3}|\[[^\]]+\]\??|[^\s\[\].]+")
 _WORD = r"[^ .,]+"
@@ -34,9 +35,14 @@ class Phrase(msgspec.Struct, frozen=True):
         return _compiled(self.expression)
 
 
-def keys_of(text: str) -> set[str]:
-    """The keys of a text of tokens: the beginnings of its words, and the characters and pairs of its Han."""
-    keys = {word[:KEY] for word in text.split()}
+def keys_of(text: str, stems: Container[str]) -> set[str]:
+    """What phrases can require of a text of tokens: its words, the beginnings of those that may
+    have a stem (written with a star), and the characters and pairs of its Han.
+    """
+    keys = set(text.split())
+    for word in tuple(keys):
+        if word[:STEM] in stems:
+            keys.update(word[:length] + "*" for length in range(STEM, LONGEST_STEM + 1))
     if not text.isascii() and has_han(text):
         keys.update(text)
         keys.update(map("".join, zip(text, text[1:], strict=False)))
@@ -111,8 +117,10 @@ def _key(words: list[str], written: str, han: bool) -> str:
     longest = max(words, key=len)
     stem = longest.rstrip("*")
     if has_han(stem):
-        return stem[:HAN_KEY]
-    if longest.endswith("*") and len(stem) < KEY:
-        raise ValueError(f"{written!r}: a stem has {KEY} letters or more, {longest} has fewer")
+        return stem[:2]
+    if longest.endswith("*"):
+        if len(stem) < STEM:
+            raise ValueError(f"{written!r}: a stem has {STEM} letters or more, {longest} has fewer")
+        longest = stem[:LONGEST_STEM] + "*"
     # A Latin letter beside Chinese characters need not stand between spaces.
-    return "" if han else stem[:KEY]
+    return "" if han else longest
