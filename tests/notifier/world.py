@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -327,14 +328,19 @@ async def open_world(database: Database, folder: Path) -> AsyncIterator[World]:
             await world.owner.close()
 
 
-def service_account(folder: Path, token_uri: str) -> Path:
-    """A key file as Google hands it out, of a key made here."""
+@cache
+def private_key() -> str:
+    """One key a run: making it takes half a second."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
-    )
+    ).decode()
+
+
+def service_account(folder: Path, token_uri: str) -> Path:
+    """A key file as Google hands it out, of a key made here."""
     path = folder / "service-account.json"
     path.write_text(
         json.dumps(
@@ -342,7 +348,7 @@ def service_account(folder: Path, token_uri: str) -> Path:
                 "type": "service_account",
                 "project_id": "dunwell-test",
                 "client_email": "sender@example.com",
-                "private_key": pem.decode(),
+                "private_key": private_key(),
                 "private_key_id": "1",
                 "token_uri": token_uri,
             }

@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 
 from services.notifier.channels import Deadline, NotSent
+from services.runtime.crashpoints import reach
 
 MAX_ANSWER_BYTES = 64 * 1024
 # Below the usual 60 s of servers: a connection they just closed would make an unknown outcome.
@@ -67,6 +68,10 @@ class _Request(aiohttp.ClientRequest):
             raise NotWritten("too_late")
         call.written = True
         return await super().send(conn)
+
+    async def write_bytes(self, *args: Any, **more: Any) -> None:
+        await super().write_bytes(*args, **more)
+        reach("notifier.request_sent")
 
 
 class Transport:
