@@ -112,7 +112,7 @@ def test_a_bad_pack_is_refused_with_line_rule_field_and_fix(
             "goes with calendar: week only",
         ),
         (
-            "kind: frequency_cap, key: [event], max: 1, window: {days: 1}, aggregate: {distinct: x}",
+            "kind: frequency_cap, key: [debt], max: 1, window: {days: 1}, aggregate: {distinct: x}",
             "write count, or {distinct: channel}",
         ),
         ("kind: frequency_cap, key: [], max: 1, window: {days: 1}", "key: is empty"),
