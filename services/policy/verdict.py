@@ -88,7 +88,7 @@ def rule_on(
         facts += read
         if answer.outcome is Outcome.ALLOW:
             allowed[channel] = None
-    chosen = _choose(answers)
+    chosen = choose(answers)
     ruling = Ruling(
         outcome=chosen.outcome,
         until=chosen.until,
@@ -173,7 +173,8 @@ def wait(now: datetime, waits: int) -> datetime:
     return now + min(FIRST_WAIT * int(2 ** min(waits, 10)), LONGEST_WAIT)
 
 
-def _choose(answers: Sequence[Answer]) -> Answer:
+def choose(answers: Sequence[Answer]) -> Answer:
+    """The answer that stands for all: a yes, else the earliest deferral, else a hold."""
     by_outcome: dict[Outcome, list[Answer]] = {}
     for answer in answers:
         by_outcome.setdefault(answer.outcome, []).append(answer)

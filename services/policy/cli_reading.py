@@ -1,0 +1,81 @@
+"""What the commands that only read policy's database share: the database, instants, drafts."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services.policy.pack import shipped
+from services.policy.pack_lint import SHIPPED
+from services.runtime import database
+from services.runtime.database import Connection
+from services.runtime.settings import PREFIX
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant in UTC, or a date for its first instant there."""
+
+    name = "instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Aware, whole seconds; or a usage error that shows how."""
+        try:
+            if len(value) == len("2026-06-01"):
+                return datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            said = f"{value!r} is not an instant; write 2026-06-01T00:00:00Z or 2026-06-01"
+            self.fail(said, param, ctx)
+        if instant.tzinfo is None:
+            self.fail(f"{value!r} has no time zone; write {value}Z for UTC", param, ctx)
+        return instant.astimezone(UTC).replace(microsecond=0)
+
+
+def setting(name: str) -> str | None:
+    """A variable, or the content of the file that its `_FILE` twin names."""
+    if value := os.environ.get(PREFIX + name):
+        return value
+    path = os.environ.get(f"{PREFIX}{name}_FILE")
+    return Path(path).read_text(encoding="utf-8").strip() if path else None
+
+
+def database_url() -> str:
+    """Policy's database, or a usage error that names the variable."""
+    url = setting("DATABASE_URL")
+    if not url:
+        raise click.UsageError(
+            f"{PREFIX}DATABASE_URL (or {PREFIX}DATABASE_URL_FILE) is required: policy's database."
+        )
+    return url
+
+
+@asynccontextmanager
+async def reading(url: str) -> AsyncIterator[Connection]:
+    """One snapshot of policy's database for as long as it takes; nothing can be written."""
+    async with (
+        database.pool(url, schema="policy", max_size=1) as db,
+        db.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
+
+
+def pack_text(named: str) -> tuple[str, str]:
+    """The file and the text of a pack, by its path or by the id of a shipped one."""
+    path = Path(named)
+    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+        if named not in shipped():
+            raise click.ClickException(
+                f"{named} is neither a file nor a shipped pack; `dunwell packs list` names those"
+            )
+        path = SHIPPED / f"{named}.yaml"
+    try:
+        return str(path) if path.parent != SHIPPED else path.name, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{named} can't be read: {error}") from error

@@ -1,0 +1,174 @@
+"""Recorded decisions, read back: the facts they were made on, and the rules they were made under.
+
+`decisions.py` writes what is read here.  Pure: rows are arguments.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from services.policy import facts as v1
+from services.policy import words
+from services.policy.pack import Pack, PackError, load_text
+from services.policy.ruleset import RuleSet, compile_rules
+from services.policy.rulesets import ALWAYS
+from services.policy.verdict import Answer, judge
+
+SetKey = tuple[str, str]  # tenant, version of a rule set
+TextKey = tuple[str, str, str]  # tenant, pack id, hash of its text
+
+
+class NotReplayable(Exception):
+    """What the decision was made on, or under, is not kept; the text says what is missing."""
+
+
+class _Duty(msgspec.Struct, frozen=True, kw_only=True):
+    """A duty as JSON has it: an instant and a date are both text there."""
+
+    kind: words.DutyKind
+    since: str
+    done: datetime | None = None
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of one question; of a later one the contact alone, if all else is the same."""
+
+    contact: v1.Contact
+    actor: v1.Actor | None = None
+    borrower: v1.Borrower | None = None
+    debt: v1.Debt | None = None
+    history: tuple[v1.Entry, ...] = ()
+    stops: tuple[v1.Stop, ...] = ()
+    consents: tuple[v1.Consent, ...] = ()
+    preferences: tuple[v1.Preference, ...] = ()
+    notices: tuple[v1.Notice, ...] = ()
+    duties: tuple[_Duty, ...] = ()
+
+
+_parts = msgspec.json.Decoder(list[_Part])
+_answers = msgspec.json.Decoder(list[Answer])
+_instant = msgspec.json.Decoder(datetime)
+
+
+def facts_of(recorded: str | bytes) -> list[v1.Facts]:
+    """The facts of each question of one decision, in the order of its answers."""
+    found: list[v1.Facts] = []
+    for part in _parts.decode(recorded):
+        if part.actor is None or part.borrower is None or part.debt is None:
+            found.append(msgspec.structs.replace(found[0], contact=part.contact))
+            continue
+        found.append(
+            v1.Facts(
+                actor=part.actor,
+                borrower=part.borrower,
+                debt=part.debt,
+                contact=part.contact,
+                history=part.history,
+                stops=part.stops,
+                consents=part.consents,
+                preferences=part.preferences,
+                notices=part.notices,
+                duties=tuple(_duty(duty) for duty in part.duties) if part.duties else (),
+            )
+        )
+    return found
+
+
+def answers_of(recorded: str | bytes) -> list[Answer]:
+    """What was answered to each question of one decision."""
+    return _answers.decode(recorded)
+
+
+def asked_again(rules: RuleSet, questions: Sequence[v1.Facts], now: datetime) -> list[Answer]:
+    """What these rules answer to the same questions, on the same facts, at the same instant."""
+    return [judge(rules, facts, now) for facts in questions]
+
+
+def in_pairs(recorded: Sequence[Answer], again: Sequence[Answer]) -> list[tuple[Answer, Answer]]:
+    """Each recorded answer with the new one.  A question that failed has no facts: it is left out.
+
+    Raises NotReplayable if they don't go together.
+    """
+    answered = [answer for answer in recorded if answer.error is None]
+    if len(answered) != len(again):
+        raise NotReplayable("the record has another number of answers than of facts")
+    return list(zip(answered, again, strict=True))
+
+
+def undated(pack: Pack) -> Pack:
+    """The pack as if it and all its rules had always been in force."""
+    rules = tuple(msgspec.structs.replace(rule, effective=None) for rule in pack.rules)
+    return msgspec.structs.replace(pack, effective=None, rules=rules)
+
+
+class Shelf(msgspec.Struct, frozen=True, kw_only=True):
+    """Every rule set that decisions name, by the hashes of its packs, and the texts of those."""
+
+    sets: Mapping[SetKey, Mapping[str, str]]
+    texts: Mapping[TextKey, str]
+
+
+class RecordedRules:
+    """The rule sets decisions were made under, compiled again; and the same with drafts in them."""
+
+    def __init__(self, shelf: Shelf, drafts: Sequence[Pack] = ()) -> None:
+        self._shelf = shelf
+        self._drafts = {draft.id: draft for draft in drafts}
+        self._always = load_text(ALWAYS.read_text(encoding="utf-8"), ALWAYS.name)
+        self._packs: dict[TextKey, Pack] = {}
+        self._compiled: dict[tuple[object, ...], RuleSet] = {}
+
+    def recorded(self, key: SetKey) -> RuleSet:
+        """The very rule set: same content, same version.  Raises NotReplayable."""
+        found = self._compiled.get(key)
+        if found is None:
+            found = compile_rules([self._always, *self._contents(key).values()])
+            if found.version != key[1]:
+                raise NotReplayable(
+                    "its packs are kept, but compile to another version: always.yaml, which is"
+                    " asked of everybody, has changed since"
+                )
+            self._compiled[key] = found
+        return found
+
+    def drafted(self, key: SetKey, added: tuple[str, ...]) -> RuleSet:
+        """The rule set with each draft in the place of the pack of its id, and with those drafts
+        added that are named.  Raises NotReplayable, PackError if they don't go together.
+        """
+        found = self._compiled.get((*key, added))
+        if found is None:
+            packs = self._contents(key)
+            for draft in self._drafts.values():
+                if draft.id in packs or draft.id in added:
+                    packs[draft.id] = draft
+            found = compile_rules([self._always, *packs.values()])
+            self._compiled[(*key, added)] = found
+        return found
+
+    def _contents(self, key: SetKey) -> dict[str, Pack]:
+        named = self._shelf.sets.get(key)
+        if named is None:
+            raise NotReplayable("its rule set is not in the table rule_sets")
+        return {pack: self._pack((key[0], pack, version)) for pack, version in named.items()}
+
+    def _pack(self, key: TextKey) -> Pack:
+        found = self._packs.get(key)
+        if found is None:
+            text = self._shelf.texts.get(key)
+            if text is None:
+                raise NotReplayable(f"the text of {key[1]} ({key[2][:12]}) is not kept")
+            try:
+                found = self._packs[key] = load_text(text, f"{key[1]}.yaml")
+            except PackError as error:
+                raise NotReplayable(f"{key[1]} can no longer be read: {error}") from error
+        return found
+
+
+def _duty(duty: _Duty) -> v1.Duty:
+    since: datetime | date
+    if len(duty.since) == len("2026-05-12"):
+        since = date.fromisoformat(duty.since)
+    else:
+        since = _instant.decode(msgspec.json.encode(duty.since))
+    return v1.Duty(kind=duty.kind, since=since, done=duty.done)
