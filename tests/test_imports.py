@@ -50,4 +50,4 @@ def test_every_part_of_the_product_has_a_place_in_the_layers() -> None:
 def test_a_module_begins_with_a_sentence_that_says_what_it_is(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     assert docstring
-    assert docstring.splitlines()[0][-1] in ".?!:;,", path
+    assert docstring.split("\n\n")[0].rstrip()[-1] in ".?!:", path

@@ -66,7 +66,6 @@ async def run(settings: Settings) -> None:
         )
         await refuse_stepped_clock(db, settings)
         stream = await stack.enter_async_context(open_stream(settings))
-        await stream.ensure_topics()
         producer = await stream.producer()
         stack.push_async_callback(producer.close)
         session = await stack.enter_async_context(

@@ -131,6 +131,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         mine = {TopicPartition(*p): at for p, at in positions.items() if p in self.assignment()}
+        if not mine:
+            return  # all taken away meanwhile; aiokafka refuses an empty commit
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._running.commit(mine)

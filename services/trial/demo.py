@@ -24,7 +24,7 @@ PACKS = "house us-fed us-tcpa us-ny us-nyc us-ma us-tx us-co us-ca gb au in cn b
 CADENCES = Path(__file__).with_name("cadences")
 
 # Lies the sandbox tells on the way: every one ends in a named state, none in a second message.
-LIES = (("sms", "accept-timeout"), ("sms", "accept-503"), ("push", "unavailable"))
+LIES = (("sms", "accept-timeout"), ("sms", "accept-503"), ("push", "503"))
 LIES_AT_STEP = 25
 
 

@@ -1,5 +1,7 @@
 """One complete installation on loopback: ports, secrets and the environment of each process."""
 
+import contextlib
+import random
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,16 +19,21 @@ SANDBOX_TOKEN = "sandbox-auth-token"
 SMS_FROM = "+12025550100"  # 555-01xx: kept for fiction
 
 
+# Below the ports that systems give to outgoing connections (32768 and up on Linux): one of those
+# may be taken between our looking and a process's listening.
+_PORTS = range(20_000, 32_000)
+
+
 def free_ports(count: int) -> list[int]:
-    """Distinct TCP ports that nobody listened on a moment ago."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Distinct TCP ports of this machine that nobody listens on."""
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if len(found) == count:
+            break
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,6 +69,8 @@ def _logged_before(requests: Sequence[Line], permits: set[str]) -> list[str]:
     found = []
     for line in requests:
         row = (line.get("attempt_seen") or {}).get("at_arrival")
+        if row and "error" in row:
+            continue  # PostgreSQL was away: nobody could look
         if row is None:
             found.append(f"unlogged: request {line['n']} had no attempt row when it arrived")
         elif row["state"] in ("intent", "suppressed", "deferred", "lapsed"):

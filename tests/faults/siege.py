@@ -86,6 +86,7 @@ class Siege(Thread):
             "SELECT count(*) FROM scheduler.reminders WHERE (emission > 0 OR due_at <="
             " policy.gate_now()) AND status IN ('planned', 'due')"
         ):
+            assert not self.processes.ended(), self.processes.ended()
             if time.monotonic() > deadline:
                 words = {n: self.processes.last_words(n)[-600:] for n in ("policy", "notifier")}
                 raise AssertionError(
