@@ -1,4 +1,4 @@
-"""The compose file and the image are well formed, and the steps before the services work."""
+"""The compose file and the image are well formed, and secrets are made as they should be."""
 
 import re
 import subprocess
@@ -6,12 +6,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-import asyncpg
 import pytest
 import yaml
 
 from deploy import first_start
-from services.runtime.embedded_postgres import EmbeddedPostgres
 from services.runtime.migrate import SERVICES
 from tests.deploy.compose import COMPOSE_FILE, ROOT, compose_services
 
@@ -65,32 +63,6 @@ def test_the_image_runs_a_python_that_the_project_supports() -> None:
     assert tuple(map(int, image[1].split("."))) >= tuple(
         map(int, project["requires-python"].removeprefix(">=").split("."))
     )
-
-
-async def test_the_steps_before_the_services_make_a_database_their_keys_open(
-    tmp_path: Path,
-) -> None:
-    async with EmbeddedPostgres(durable=False) as server:
-        services = compose_services(
-            {"postgres:5432": f"127.0.0.1:{server.port}", "/run/dunwell": str(tmp_path)}
-        )
-        services["secrets"].run()
-        password = (tmp_path / "postgres_password").read_text()
-        admin = await asyncpg.connect(server.dsn)
-        await admin.execute(f"CREATE ROLE dunwell SUPERUSER LOGIN PASSWORD '{password}'")
-        await admin.execute("CREATE DATABASE dunwell OWNER dunwell")
-        await admin.close()
-        for _ in range(2):  # every start of the composition repeats them
-            services["secrets"].run()
-            services["migrate"].run()
-            services["keys"].run()
-        assert (tmp_path / "postgres_password").read_text() == password
-        for service in SERVICES:
-            url = (tmp_path / f"{service}_database_url").read_text()
-            connection = await asyncpg.connect(url)
-            tenants = await connection.fetch(f"SELECT tenant FROM {service}.api_keys ORDER BY 1")
-            await connection.close()
-            assert [row["tenant"] for row in tenants] == ["*", "demo"]
 
 
 def test_secrets_are_for_the_owner_only_and_all_different(tmp_path: Path) -> None:
