@@ -1,5 +1,6 @@
 """A person said stop, or start: our own block first, then policy, then the answer."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
@@ -106,6 +107,8 @@ class Forwarder:
         self._db = db
         self._session = session
         self._url = policy_url
+        # The door and the sweep take turns: a stop must not arrive again behind its own end.
+        self._turn = asyncio.Lock()
         self._headers = {
             "Authorization": f"Bearer {service_key}",
             "Content-Type": "application/json",
@@ -113,11 +116,12 @@ class Forwarder:
 
     async def forward(self) -> bool:
         """Everything that waits, oldest first; True if there may be more."""
-        rows = await self._db.fetch(SQL["stops_to_forward"], FORWARD_BATCH)
-        for row in rows:
-            if not await self._forward(row):
-                return False
-        return len(rows) == FORWARD_BATCH
+        async with self._turn:
+            rows = await self._db.fetch(SQL["stops_to_forward"], FORWARD_BATCH)
+            for row in rows:
+                if not await self._forward(row):
+                    return False
+            return len(rows) == FORWARD_BATCH
 
     async def _forward(self, row: Row) -> bool:
         tenant, stop_id = row["tenant"], row["stop_id"]
