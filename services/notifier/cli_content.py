@@ -44,7 +44,7 @@ def check(
 
     \b
     Examples:     echo "Pay or you will be arrested" | dunwell content check -
-                  dunwell content check mail.txt --channel email --subject "A reminder" --language es
+                  dunwell content check m.txt --channel email --subject "Un aviso" --language es
     """
     parts = MessageParts(body=_read(file), subject=subject, sender=sender)
     findings = classify(parts, language, Channel(channel))
@@ -61,7 +61,7 @@ def check(
 def _read(file: str) -> str:
     try:
         if file == "-":
-            return click.get_text_stream("stdin").read()
+            return sys.stdin.read()
         return Path(file).read_text("utf-8")
     except OSError as error:
         click.echo(

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-
 from services.events.permits import ContentFacts
 from services.events.words import Channel, Stage
 from services.notifier import render

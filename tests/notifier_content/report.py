@@ -130,11 +130,11 @@ def table() -> str:
 
 
 def main() -> None:
-    """Print the table and the tuned part's misses; with --write put the table in docs/content.md."""
+    """Print the table and the tuned part's misses; --write puts the table in docs/content.md."""
     report = table()
-    print(report)  # noqa: T201
+    print(report)
     for line in misses_of_the_tuned():
-        print(line)  # noqa: T201
+        print(line)
     if "--write" in sys.argv[1:]:
         text = DOCS.read_text("utf-8")
         before, _, rest = text.partition(BEGIN)

@@ -11,7 +11,7 @@ import msgspec
 from services.events.words import Channel
 from services.notifier.content.lists import Entry, Lists, lists_for
 from services.notifier.content.normalize import fold, tokens, unmasked
-from services.notifier.content.numbers import skeleton, states_amount, without_links
+from services.notifier.content.numbers import states_amount, without_links, without_numbers
 from services.notifier.content.phrases import Phrase, keys_of
 from services.notifier.content.words import ELEMENTS, LABELS
 
@@ -99,18 +99,20 @@ def search(
     Words are looked for once in a text without its numbers, and remembered; what rests on numbers
     is looked for every time.
     """
-    subject, sender = parts.subject or "", parts.sender or ""
+    subject, sender = without_links(parts.subject or ""), parts.sender or ""
+    body = without_links(parts.body)
     yield from _by_words(
-        lists, channel is Channel.PUSH, sender, skeleton(subject), skeleton(parts.body)
+        lists, channel is Channel.PUSH, sender, without_numbers(subject), without_numbers(body)
     )
-    whole = None
-    for entry in lists.expressions:
+    whole = f"{subject} . {body}".lower()
+    for entry in lists.counting:
         if wanted is not None and entry.kind == "element" and entry.name not in wanted:
             continue
-        if whole is None:
-            whole = without_links(f"{subject} . {parts.body}").lower()
-        if any(need in whole for need in entry.needs) and _expressed(entry, whole):
-            yield entry
+        for need in entry.needs:
+            if need in whole:
+                if _expressed(entry, whole):
+                    yield entry
+                break
 
 
 @lru_cache(maxsize=8192)
@@ -173,7 +175,7 @@ def _matches(lists: Lists, entry: Entry, phrase: Phrase, text: str) -> bool:
 
 def _denied(lists: Lists, sentence: str, at: int, matched: str) -> bool:
     """Whether the few words before a match, in its clause, or the match itself deny it."""
-    clause = sentence[:at].rpartition(" , ")[2].split(" ")
+    clause = sentence[: at + 1].rpartition(" , ")[2].split(" ")
     window = " ".join(
         word[-2 * DENIAL_REACH :] if not word.isascii() and len(word) > 2 * DENIAL_REACH else word
         for word in clause[-DENIAL_REACH:]

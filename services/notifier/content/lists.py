@@ -70,6 +70,7 @@ class Lists(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     index: Mapping[str, tuple[tuple[Entry, Phrase], ...]]
     stems: frozenset[str]  # how words begin of which a phrase knows the stem only
     expressions: tuple[Entry, ...]
+    counting: tuple[Entry, ...]  # those expressions that look at numbers
     denials: tuple[Phrase, ...]
     not_denials: tuple[Phrase, ...]
 
@@ -179,6 +180,7 @@ def _joined(names: tuple[str, ...]) -> Lists:
         index={key: tuple(found) for key, found in index.items()},
         stems=frozenset(key[:STEM] for key in weight if key.endswith("*")),
         expressions=tuple(expressions),
+        counting=tuple(e for e in expressions if e.regex and "\\d" in e.regex.pattern),
         denials=tuple(denials),
         not_denials=tuple(not_denials),
     )

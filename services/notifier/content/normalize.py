@@ -40,7 +40,7 @@ _BETWEEN_HAN = re.compile("(?<=[\u3400-\u9fff])[ \\t\u3000*·•.\\-_|/+~^#&@$=]
 # A digit or sign inside a word, or before it: arr3st, p0lice, @rrest.  Not 12th, 3rd, 5pm, A4.
 _LEET = re.compile(
     r"(?<![\w.@$!])[0134578@$!]*[a-z]+(?:[0134578@$!]+[a-z]+)+|(?<![\w.@$!,])[@$!347][a-z]{3,}"
-)  # noqa: E501
+)
 _UNLEET = str.maketrans("01345789@$!", "oleastbgasi")
 # Four or more single letters with one sign or space between: a r r e s t, a.r.r.e.s.t
 _SPELLED = re.compile(r"(?<![a-z0-9])[a-z](?:[ .*_\-+|]{1,2}[a-z](?![a-z0-9])){3,}")

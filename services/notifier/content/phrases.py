@@ -1,6 +1,6 @@
 """The small language that the lists are written in, compiled to one regular expression a phrase.
 
-    word          that word                     word*    a word that begins so (three letters or more)
+    word          that word                     word*    a word that begins so (3 letters at least)
     0             any number
     [a|b c|d*]    any one of these              [a|b]?   any one of these, or nothing
     ..            up to three words between     ...      up to eight words between, in one sentence
@@ -10,7 +10,8 @@ In Chinese there are no spaces: .. is up to four characters, ... up to twelve.
 
 import re
 from collections.abc import Container, Iterator
-from functools import lru_cache
+from functools import cache
+from itertools import pairwise
 
 import msgspec
 
@@ -45,7 +46,7 @@ def keys_of(text: str, stems: Container[str]) -> set[str]:
             keys.update(word[:length] + "*" for length in range(STEM, LONGEST_STEM + 1))
     if not text.isascii() and has_han(text):
         keys.update(text)
-        keys.update(map("".join, zip(text, text[1:], strict=False)))
+        keys.update(first + second for first, second in pairwise(text))
     return keys
 
 
@@ -69,7 +70,7 @@ def compile_phrase(written: str) -> Phrase:
     return Phrase(pattern + end, tuple(sorted(requires, key=len)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(expression: str) -> re.Pattern[str]:
     return re.compile(expression)
 
@@ -101,8 +102,12 @@ def _literal(option: str, han: bool) -> str:
 def _words(option: str) -> list[str]:
     words = []
     for word in option.split():
-        *before, last = tokens(fold(word)).split()
-        words += [*before, last + "*" * word.endswith("*")]
+        folded = tokens(fold(word)).split()
+        if not folded or "," in folded or "." in folded:
+            raise ValueError(f"{word!r}: a word has letters or digits, and no other signs")
+        words += [*folded[:-1], folded[-1] + "*" * word.endswith("*")]
+    if not words:
+        raise ValueError("an option is empty; for one that may be missing write [a|b]?")
     return words
 
 
