@@ -20,6 +20,14 @@ from services.runtime.database import Connection
 
 SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
 
+# fmt: off
+COLUMNS = (
+    "tenant", "decision_id", "decided_at", "checkpoint", "reminder_id", "emission", "attempt_id",
+    "borrower_id", "loan_id", "installment_number", "verdict", "until", "code", "rule", "rule_set",
+    "facts_hash", "answers", "last_at",
+)
+# fmt: on
+
 # Sets in one order: the same facts have the same hash in every process.
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -114,25 +122,33 @@ async def log(
 async def _insert(
     connection: Connection, new: Sequence[Made], now: datetime, checkpoint: str
 ) -> None:
-    await connection.execute(
-        SQL["log_decisions"],
-        [m.asked.tenant for m in new],
-        [m.last.decision_id for m in new],
-        [m.asked.reminder_id for m in new],
-        [m.asked.emission for m in new],
-        [m.attempt_id for m in new],
-        [m.asked.borrower_id for m in new],
-        [m.asked.loan_id for m in new],
-        [m.asked.installment_number for m in new],
-        [m.ruling.outcome.value for m in new],
-        [m.ruling.until for m in new],
-        [m.ruling.code for m in new],
-        [m.ruling.rule for m in new],
-        [m.rule_set for m in new],
-        [m.facts_hash for m in new],
-        [_encoder.encode(m.ruling.answers).decode() for m in new],
-        now,
-        checkpoint,
+    """By COPY: each is new, so nothing can conflict, and it costs half of INSERT … unnest."""
+    await connection.copy_records_to_table(
+        "decisions",
+        columns=COLUMNS,
+        records=[
+            (
+                m.asked.tenant,
+                m.last.decision_id,
+                now,
+                checkpoint,
+                m.asked.reminder_id,
+                m.asked.emission,
+                m.attempt_id,
+                m.asked.borrower_id,
+                m.asked.loan_id,
+                m.asked.installment_number,
+                m.ruling.outcome.value,
+                m.ruling.until,
+                m.ruling.code,
+                m.ruling.rule,
+                m.rule_set,
+                m.facts_hash,
+                _encoder.encode(m.ruling.answers).decode(),
+                now,
+            )
+            for m in new
+        ],
     )
 
 

@@ -1,18 +1,5 @@
 -- Statements on the decision log and on what is held.
 
--- log_decisions
-INSERT INTO decisions (tenant, decision_id, decided_at, checkpoint, reminder_id, emission,
-                       attempt_id, borrower_id, loan_id, installment_number, verdict, until, code,
-                       rule, rule_set, facts_hash, answers, last_at)
-SELECT d.tenant, d.decision_id, $16, $17, d.reminder_id, d.emission, d.attempt_id, d.borrower_id,
-       d.loan_id, d.installment_number, d.verdict, d.until, d.code, d.rule, d.rule_set,
-       d.facts_hash, d.answers, $16
-  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::uuid[], $7::text[],
-              $8::int[], $9::text[], $10::timestamptz[], $11::text[], $12::text[], $13::text[],
-              $14::bytea[], $15::json[])
-    AS d (tenant, decision_id, reminder_id, emission, attempt_id, borrower_id, loan_id,
-          installment_number, verdict, until, code, rule, rule_set, facts_hash, answers)
-
 -- count_repeats
 -- The same refusal again, for the same reason on the same facts: counted, not repeated.
 UPDATE decisions d SET repeats = d.repeats + 1, last_at = $5, until = r.until
