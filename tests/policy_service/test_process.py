@@ -100,10 +100,18 @@ def a_record(event: Any) -> Record:
     return encode(event, source="test", key=key, event_id=uuid4(), time=AFTERNOON)
 
 
+@pytest.fixture
+def servers(stream_kind: str, request: pytest.FixtureRequest) -> str:
+    """Kafka's address, with no topic on it yet; the PostgreSQL stream needs none."""
+    if stream_kind == "postgres":
+        return "127.0.0.1:1"
+    address: str = request.getfixturevalue("empty_kafka")
+    return address
+
+
 async def test_a_due_comes_in_is_allowed_and_redeemed_over_http(
-    database: Database, stream_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+    database: Database, stream_kind: str, servers: str, tmp_path: Path
 ) -> None:
-    servers = request.getfixturevalue("empty_kafka") if stream_kind == "kafka" else "127.0.0.1:1"
     owner = await asyncpg.connect(database.admin_dsn)
     await clock.install_stepped(owner, AFTERNOON)
     settings = stream_settings(stream_kind, database.dsn("policy"), servers)
