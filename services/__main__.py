@@ -24,6 +24,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "services.policy.cli_check", "check_command", "Answer decision cases and compare."
     ),
     "packs": Subcommand("services.policy.cli_packs", "packs", "Read, check and compare packs."),
+    "content": Subcommand(
+        "services.notifier.cli_content", "content_command", "Say what a message contains, and why."
+    ),
     "policy": Subcommand("services.policy.cli_policy", "policy", "Activate packs; see decisions."),
     "dlq": Subcommand("services.runtime.cli_dlq", "dlq", "List and replay dead letters."),
     "keys": Subcommand("services.runtime.cli_setup", "keys", "Issue and revoke API keys."),

@@ -22,6 +22,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from services.events.permits import ContentFacts
 from services.events.reminders import ReminderAllowed
 from services.events.words import Channel, Stage
+from services.notifier.content.classify import MessageParts
+from services.notifier.content.facts import content_facts
+from services.notifier.content.lists import lists_for
 from services.notifier.segments import is_gsm7
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -86,10 +89,14 @@ def render(
         "installment_number": allowed.installment_number,
         "unsubscribe_url": unsubscribe_url or "",
     }
+    subject = found.subject.render(context) if found.subject else None
+    body = found.body.render(context)
+    # What the template declares is confirmed, and what it doesn't is found, in this very text.
+    parts = MessageParts(subject=subject, body=body, sender=sender)
     return Rendered(
-        subject=found.subject.render(context) if found.subject else None,
-        body=found.body.render(context),
-        content=found.content,
+        subject=subject,
+        body=body,
+        content=content_facts(parts, found.content, found.locale, channel),
     )
 
 
@@ -109,6 +116,8 @@ def load_templates(root: Path = TEMPLATES) -> TemplateSet:
                     _part(environment, folder, body),
                     msgspec.convert(facts[str(channel)], ContentFacts),
                 )
+    for _, _, locale in compiled:
+        lists_for(locale)  # now, not when the first message waits
     return TemplateSet(compiled)
 
 
