@@ -10,7 +10,7 @@ from services.policy.blocks.conditions import Lift, lift
 from services.policy.blocks.durations import UnknownCalendar
 from services.policy.blocks.localtime import ALWAYS, DAY, NEVER, Zone, day_number
 from services.policy.blocks.scope import scope_key, tests_of
-from services.policy.blocks.stops import covering, life, needs_zone
+from services.policy.blocks.stops import covering, life, needs_zone, possible_life
 from services.policy.blocks.zones import EVERY_CANDIDATE, Zones, chosen
 from services.policy.pack import Pack, PackError, Problem
 from services.policy.question import Question
@@ -288,7 +288,8 @@ def _stopped(kinds: frozenset[str], question: Question, zones: Zones) -> Spans:
     spans: list[tuple[int, int]] = []
     for stop in covering(question, kinds):
         if not zones and needs_zone(stop):
-            return Spans([(ALWAYS, NEVER)])
-        lives = [life(stop, zone) for zone in zones or (None,)]
+            lives = [possible_life(stop)]
+        else:
+            lives = [life(stop, zone) for zone in zones or (None,)]
         spans.extend((each.begins, each.ends) for each in lives)
     return Spans(spans)

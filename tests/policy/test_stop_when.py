@@ -187,6 +187,16 @@ def test_only_a_stop_with_dates_needs_a_zone() -> None:
     assert answer(when(), facts(NOW, zones=[])) == "allow"
 
 
+def test_where_nobody_knows_the_zone_a_stop_binds_from_receipt_until_it_is_lifted() -> None:
+    dated = {"until": "2026-05-20", "received": "2026-05-12T15:00:01Z"}
+    assert answer(when(), stopped(dated, zones=[])) == "allow"
+    assert answer(when(), stopped(dated | {"received": NOW}, zones=[])) == "suppress zone_unknown"
+    applies = {"kind": "contact_point_rule", "deny": {"channel": ["sms"]}}
+    rule = applies | {"applies": {"stop": ["opt_out"]}}
+    assert answer(rule, stopped(dated, zones=[])) == "allow"
+    assert answer(rule, stopped(dated | {"received": NOW}, zones=[])) != "allow"
+
+
 def test_a_stop_is_live_if_it_is_in_any_candidate_zone() -> None:
     zones = [
         {"zone": "Asia/Tokyo", "basis": "address"},

@@ -85,6 +85,15 @@ def life(
     return Life(begins, ends if stop.ended is None else min(ends, seconds(stop.ended)))
 
 
+def possible_life(stop: Stop) -> Life:
+    """When a stop with dates may live where nobody knows the zone: what instants alone tell."""
+    began = None if stop.from_ is not None else stop.received
+    return Life(
+        ALWAYS if began is None else seconds(began),
+        NEVER if stop.ended is None else seconds(stop.ended),
+    )
+
+
 def _last(stop: Stop, zone: Zone | None, lasts: Length | None, from_basis: bool) -> int:
     if stop.until is not None and zone is not None:
         return zone.starts(day_number(stop.until) + 1)

@@ -9,10 +9,18 @@ from services.policy import words
 from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection, Spans, Timed
 from services.policy.blocks.conditions import lift
 from services.policy.blocks.durations import Calendars, Duration
-from services.policy.blocks.localtime import ALWAYS, NEVER
+from services.policy.blocks.localtime import NEVER
 from services.policy.blocks.period import Period, ReceivedWithin
 from services.policy.blocks.sentences import free_again
-from services.policy.blocks.stops import CODES, Life, covering, life, lifted, needs_zone
+from services.policy.blocks.stops import (
+    CODES,
+    Life,
+    covering,
+    life,
+    lifted,
+    needs_zone,
+    possible_life,
+)
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
 from services.policy.facts import Stop
 from services.policy.question import Question
@@ -90,11 +98,10 @@ def stop_when(rule: StopWhen, calendars: Calendars) -> Bind:
             if lifted(stop, question.now):
                 continue
             found = lives(stop, question, zones)
-            if found is None:
-                spans, begins = [(ALWAYS, NEVER)], None
-            else:
-                spans = [(each.begins, each.ends) for each in found if each.ends > question.now]
-                begins = tuple(each.begins for each in found)
+            known = [possible_life(stop)] if found is None else found
+            spans = [(each.begins, each.ends) for each in known if each.ends > question.now]
+            dated_start = found is None and stop.from_ is not None
+            begins = None if dated_start else tuple(each.begins for each in known)
             if not spans:
                 continue
             lifting = [timed for one in lifts if (timed := one(question, zones, begins))]
