@@ -6,22 +6,14 @@ and stay as they are.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
-from services.policy.replay import (
-    NotReplayable,
-    RecordedRules,
-    SetKey,
-    answers_of,
-    asked_again,
-    facts_of,
-    in_pairs,
-)
-from services.policy.verdict import Answer, Outcome, choose
+from services.policy.replay import NotReplayable, RecordedRules, SetKey, questions_of
+from services.policy.verdict import Answer, Outcome, choose, judge
 
 
 class Item(NamedTuple):
@@ -47,7 +39,6 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """A decision that would be another.  `change`: "allow to defer", "later", "earlier" …"""
 
-    index: int  # in its batch
     change: str
     before: Said
     after: Said
@@ -59,65 +50,68 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         return blaming.rule or blaming.code or "?"
 
 
-class Missing(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision that can't be asked again, and why not."""
-
-    index: int
-    why: str
-
-
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one batch."""
 
     asked: int
-    differences: tuple[Difference, ...] = ()
-    missing: tuple[Missing, ...] = ()
+    differences: tuple[tuple[int, Difference], ...] = ()  # by the index in the batch
+    missing: tuple[str, ...] = ()  # why some can't be asked again
 
 
 def compare(rules: RecordedRules, batch: Sequence[Item]) -> Compared:
     """Ask each decision again with the drafts in force.  Raises PackError if those don't go
-    together with the packs of some decision."""
-    differences: list[Difference] = []
-    missing: list[Missing] = []
-    for index, item in enumerate(batch):
-        try:
-            drafted = rules.drafted(item.key, item.added)
-            again = asked_again(drafted, facts_of(item.facts), _instant(item.now))
-            pairs = in_pairs(answers_of(item.answers), again)
-        except NotReplayable as error:
-            missing.append(Missing(index=index, why=str(error)))
-            continue
-        before, after = choose([old for old, _ in pairs]), choose([new for _, new in pairs])
-        if change := _change(before, after):
-            differences.append(
-                Difference(index=index, change=change, before=said_of(before), after=said_of(after))
-            )
-    return Compared(
-        asked=len(batch) - len(missing), differences=tuple(differences), missing=tuple(missing)
-    )
+    together with the packs of some decision.
+
+    A decision the drafts can't have touched is not asked in full: its recorded answer stands.
+    """
+
+    def ask(item: Item) -> list[Difference]:
+        changed, now = rules.changed(item.key, item.added), _instant(item.now)
+        before, after = [], []
+        for facts, old in questions_of(item.facts, item.answers):
+            same = changed is not None and changed.leaves(old, facts, now)
+            before.append(old)
+            after.append(old if same else judge(rules.drafted(item.key, item.added), facts, now))
+        return differences(choose(before), choose(after))
+
+    return _each(batch, ask)
 
 
 def verify(rules: RecordedRules, batch: Sequence[Item]) -> Compared:
     """Ask each decision again under the rules it was made under: every answer, with all reasons
     and their words, must be the recorded one."""
-    differences: list[Difference] = []
-    missing: list[Missing] = []
+
+    def ask(item: Item) -> list[Difference]:
+        recorded, now = rules.recorded(item.key), _instant(item.now)
+        return [
+            Difference(
+                change=_change(old, new) or "other reasons", before=said_of(old), after=said_of(new)
+            )
+            for facts, old in questions_of(item.facts, item.answers)
+            if old != (new := judge(recorded, facts, now))
+        ]
+
+    return _each(batch, ask)
+
+
+def differences(before: Answer, after: Answer) -> list[Difference]:
+    """One, or none."""
+    change = _change(before, after)
+    if change is None:
+        return []
+    return [Difference(change=change, before=said_of(before), after=said_of(after))]
+
+
+def _each(batch: Sequence[Item], ask: Callable[[Item], list[Difference]]) -> Compared:
+    found: list[tuple[int, Difference]] = []
+    missing: list[str] = []
     for index, item in enumerate(batch):
         try:
-            recorded = rules.recorded(item.key)
-            again = asked_again(recorded, facts_of(item.facts), _instant(item.now))
-            pairs = in_pairs(answers_of(item.answers), again)
+            found += [(index, difference) for difference in ask(item)]
         except NotReplayable as error:
-            missing.append(Missing(index=index, why=str(error)))
-            continue
-        for old, new in pairs:
-            if old != new:
-                change = _change(old, new) or "other reasons"
-                differences.append(
-                    Difference(index=index, change=change, before=said_of(old), after=said_of(new))
-                )
+            missing.append(str(error))
     return Compared(
-        asked=len(batch) - len(missing), differences=tuple(differences), missing=tuple(missing)
+        asked=len(batch) - len(missing), differences=tuple(found), missing=tuple(missing)
     )
 
 

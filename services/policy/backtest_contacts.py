@@ -41,9 +41,7 @@ class Contacted(NamedTuple):
         if self.before is None or self.after is None or self.after.outcome is Outcome.ALLOW:
             return None
         change = f"{self.before.outcome} to {self.after.outcome}"
-        return Difference(
-            index=0, change=change, before=said_of(self.before), after=said_of(self.after)
-        )
+        return Difference(change=change, before=said_of(self.before), after=said_of(self.after))
 
 
 async def other_contacts(

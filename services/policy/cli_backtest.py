@@ -148,9 +148,9 @@ async def backtest(connection: Connection, plan: Plan, report: Report, progress:
         sums.service_refusals += heard.service_refusals
         sums.asked += compared.asked
         sums.contacts += sum(row["contact_id"] is not None for row in rows)
-        sums.missing.update(each.why for each in compared.missing)
-        for difference in compared.differences:
-            row = rows[difference.index]
+        sums.missing.update(compared.missing)
+        for index, difference in compared.differences:
+            row = rows[index]
             sums.add(difference, contact=row["contact_id"] is not None)
             report.decision(row, difference)
         progress.update(task, completed=sums.decisions, rate=_rate(sums, clock() - began))

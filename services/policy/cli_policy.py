@@ -13,6 +13,8 @@ import click
 
 from services.policy import activation, explain, jurisdictions
 from services.policy.activation import Activation, Deactivation
+from services.policy.cli_backtest import backtest_command
+from services.policy.cli_whatif import whatif_command
 from services.policy.rulesets import RuleSets
 from services.runtime import database
 from services.runtime.database import Connection
@@ -170,3 +172,7 @@ def _on_database(run: Callable[[Connection], Awaitable[T]]) -> T:
         sys.exit(1)
     except (OSError, asyncpg.PostgresError) as error:
         raise click.ClickException(f"the database said no: {error}") from None
+
+
+policy.add_command(whatif_command)
+policy.add_command(backtest_command)

@@ -10,10 +10,12 @@ import msgspec
 
 from services.policy import facts as v1
 from services.policy import words
+from services.policy.blocks.bars import Bar
 from services.policy.pack import Pack, PackError, load_text
+from services.policy.question import Question
 from services.policy.ruleset import RuleSet, compile_rules
 from services.policy.rulesets import ALWAYS
-from services.policy.verdict import Answer, judge
+from services.policy.verdict import Answer, Outcome
 
 SetKey = tuple[str, str]  # tenant, version of a rule set
 TextKey = tuple[str, str, str]  # tenant, pack id, hash of its text
@@ -80,20 +82,16 @@ def answers_of(recorded: str | bytes) -> list[Answer]:
     return _answers.decode(recorded)
 
 
-def asked_again(rules: RuleSet, questions: Sequence[v1.Facts], now: datetime) -> list[Answer]:
-    """What these rules answer to the same questions, on the same facts, at the same instant."""
-    return [judge(rules, facts, now) for facts in questions]
-
-
-def in_pairs(recorded: Sequence[Answer], again: Sequence[Answer]) -> list[tuple[Answer, Answer]]:
-    """Each recorded answer with the new one.  A question that failed has no facts: it is left out.
+def questions_of(facts: str | bytes, answers: str | bytes) -> list[tuple[v1.Facts, Answer]]:
+    """Each question of one decision with its answer.  One that failed has no facts: it is left out.
 
     Raises NotReplayable if they don't go together.
     """
-    answered = [answer for answer in recorded if answer.error is None]
-    if len(answered) != len(again):
+    asked = facts_of(facts)
+    answered = [answer for answer in answers_of(answers) if answer.error is None]
+    if len(answered) != len(asked):
         raise NotReplayable("the record has another number of answers than of facts")
-    return list(zip(answered, again, strict=True))
+    return list(zip(asked, answered, strict=True))
 
 
 def undated(pack: Pack) -> Pack:
@@ -109,6 +107,35 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     texts: Mapping[TextKey, str]
 
 
+class Changed:
+    """The rules that drafts add or take away, a rule that they change being both.
+
+    An answer that they can't have changed is known without asking all the rules there are.
+    """
+
+    def __init__(self, fresh: RuleSet, gone: RuleSet) -> None:
+        self._fresh = fresh
+        self._gone = gone
+        self._gone_rules = {rule.id for rule in gone.rules}
+
+    def leaves(self, answer: Answer, facts: v1.Facts, now: datetime) -> bool:
+        """Is the outcome of this recorded answer, and its `until`, certainly the same?"""
+        if answer.outcome is Outcome.SUPPRESS and any(
+            reason.effect == "suppress"
+            and reason.code != "zone_unknown"
+            and reason.rule is not None
+            and reason.rule not in self._gone_rules
+            for reason in answer.reasons
+        ):
+            return True  # what suppressed it still does
+        question = Question(facts, now)
+        fresh = _bars(self._fresh, question)
+        if answer.outcome is Outcome.ALLOW:
+            # None of the rules of then blocked; does one of the new?
+            return not any(bar.blocks(question.now) for bar in fresh)
+        return not fresh and not _bars(self._gone, question)
+
+
 class RecordedRules:
     """The rule sets decisions were made under, compiled again; and the same with drafts in them."""
 
@@ -118,6 +145,7 @@ class RecordedRules:
         self._always = load_text(ALWAYS.read_text(encoding="utf-8"), ALWAYS.name)
         self._packs: dict[TextKey, Pack] = {}
         self._compiled: dict[tuple[object, ...], RuleSet] = {}
+        self._changed: dict[tuple[object, ...], Changed | None] = {}
 
     def recorded(self, key: SetKey) -> RuleSet:
         """The very rule set: same content, same version.  Raises NotReplayable."""
@@ -146,6 +174,19 @@ class RecordedRules:
             self._compiled[(*key, added)] = found
         return found
 
+    def changed(self, key: SetKey, added: tuple[str, ...]) -> "Changed | None":
+        """What the drafts change in the rule set; None: possibly everything (other holidays).
+
+        Raises NotReplayable, PackError.
+        """
+        where = (*key, added)
+        if where not in self._changed:
+            packs = self._contents(key)
+            taking_part = {i: d for i, d in self._drafts.items() if i in packs or i in added}
+            before = compile_rules([self._always, *packs.values()])
+            self._changed[where] = _changed(packs, taking_part, before, self.drafted(key, added))
+        return self._changed[where]
+
     def _contents(self, key: SetKey) -> dict[str, Pack]:
         named = self._shelf.sets.get(key)
         if named is None:
@@ -163,6 +204,29 @@ class RecordedRules:
             except PackError as error:
                 raise NotReplayable(f"{key[1]} can no longer be read: {error}") from error
         return found
+
+
+def _changed(
+    packs: Mapping[str, Pack], drafts: Mapping[str, Pack], before: RuleSet, after: RuleSet
+) -> Changed | None:
+    same: set[str] = set()
+    for draft in drafts.values():
+        old = packs.get(draft.id)
+        if draft.calendars != (old.calendars if old else {}):
+            return None  # rules of other packs may name its calendars, too
+        if old is not None and old.effective == draft.effective:
+            same.update(rule.id for rule in draft.rules if rule in old.rules)
+
+    def others(rules: RuleSet) -> RuleSet:
+        found = [r for r in rules.rules if r.pack in drafts and r.id not in same and r.blocks]
+        return RuleSet((), tuple(found), "")
+
+    return Changed(others(after), others(before))
+
+
+def _bars(rules: RuleSet, question: Question) -> list[Bar]:
+    """What these rules could have against the contact, at whatever hour."""
+    return [bar for rule in rules.applying(question) if (bar := rule.bar(question)) is not None]
 
 
 def _duty(duty: _Duty) -> v1.Duty:
