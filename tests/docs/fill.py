@@ -18,6 +18,7 @@ from msgspec import inspect as shapes
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.events.topics import TYPES
+from services.policy import stops
 from services.runtime import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +49,21 @@ def body(path: str) -> str:
     """A request's body: its fields."""
     module, _, name = path.rpartition(".")
     return _fields(getattr(import_module(module), name))
+
+
+def words(_: str) -> str:
+    """The closed lists that the events of stop.events use."""
+    lists = {
+        "`kind` of a stop": stops.STOP_KINDS,
+        "`form`": stops.FORMS,
+        "`channels`": stops.CHANNELS,
+        "`purposes`": stops.PURPOSES,
+        "`to` of a consent": stops.CONSENT_KINDS,
+        "`given_to`": stops.GIVERS,
+        "`kind` of a preference": stops.PREFERENCE_KINDS,
+    }
+    lines = [f"| {name} | {', '.join(f'`{w}`' for w in found)} |" for name, found in lists.items()]
+    return "\n".join(["| field | one of |", "| --- | --- |", *lines])
 
 
 def headers(_: str) -> str:
@@ -83,6 +99,7 @@ FILLERS: dict[str, Callable[[str], str]] = {
     "event": event,
     "body": body,
     "headers": headers,
+    "words": words,
     "modules": modules,
     "metrics": metric_names,
 }

@@ -1,0 +1,54 @@
+"""What the code says of itself, read from its source: log events, routes, problem codes."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+SERVICES = Path(__file__).resolve().parents[2] / "services"
+# Processes of ours that run for long; commands for people print instead of logging.
+LOGGING = ("runtime", "scheduler", "policy", "notifier")
+
+_LEVELS = {"debug", "info", "warning", "error"}
+
+
+def calls(*folders: str) -> Iterator[ast.Call]:
+    """Every call in these folders of services/."""
+    for folder in folders:
+        for path in sorted((SERVICES / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call):
+                    yield node
+
+
+def log_events() -> dict[str, set[str]]:
+    """Each event name that a service logs, with its levels."""
+    found: dict[str, set[str]] = {}
+    for call in calls(*LOGGING):
+        match call.func, call.args:
+            case ast.Attribute(attr=level), [ast.Constant(value=str(name)), *_] if (
+                level in _LEVELS and "log" in ast.unparse(call.func)
+            ):
+                found.setdefault(name, set()).add(level)
+            case ast.Attribute(attr="_back_off"), [ast.Constant(value=str(name)), *_]:
+                found.setdefault(name, set()).add("warning")
+    return found
+
+
+def routes_written(folder: str) -> int:
+    """How many times a service writes web.get, web.post and so on."""
+    methods = {"web.get", "web.post", "web.put", "web.delete", "web.patch"}
+    return sum(ast.unparse(call.func) in methods for call in calls(folder))
+
+
+def problem_codes() -> set[tuple[int, str]]:
+    """Status and code of every Problem that a door may answer with."""
+    found = set()
+    for call in calls(*LOGGING):
+        match call.func, call.args:
+            case ast.Name(id="Problem"), [
+                ast.Constant(value=int(s)),
+                ast.Constant(value=str(c)),
+                *_,
+            ]:
+                found.add((s, c))
+    return found
