@@ -213,6 +213,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in _anchors(there), f"{page.name}: {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_of_the_project_that_is_named_exists(page: Path) -> None:
+    named = re.findall(r"`((?:services|tests|docs|deploy)/[\w./-]+)`", page.read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 async def test_every_query_that_an_operator_is_told_runs(database: Database) -> None:
     queries = re.findall(r"```sql\n(.*?)```", OPERATIONS, re.DOTALL)
     assert len(queries) == 4
