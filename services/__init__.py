@@ -1,1 +1,1 @@
-"""Dunwell: may I contact this person, about this, on this channel, now?  Path = import = command."""
+"""Dunwell: may I contact this person, about this, on this channel, now?  Path is import."""
