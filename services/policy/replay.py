@@ -184,7 +184,7 @@ class RecordedRules:
             packs = self._contents(key)
             taking_part = {i: d for i, d in self._drafts.items() if i in packs or i in added}
             before = compile_rules([self._always, *packs.values()])
-            self._changed[where] = _changed(packs, taking_part, before, self.drafted(key, added))
+            self._changed[where] = change_of(packs, taking_part, before, self.drafted(key, added))
         return self._changed[where]
 
     def _contents(self, key: SetKey) -> dict[str, Pack]:
@@ -206,9 +206,12 @@ class RecordedRules:
         return found
 
 
-def _changed(
+def change_of(
     packs: Mapping[str, Pack], drafts: Mapping[str, Pack], before: RuleSet, after: RuleSet
 ) -> Changed | None:
+    """What drafts change that take the place of the packs of their ids, or are added; `before` and
+    `after` are the rule sets without and with them.  None: possibly everything.
+    """
     same: set[str] = set()
     for draft in drafts.values():
         old = packs.get(draft.id)
