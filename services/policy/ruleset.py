@@ -127,6 +127,16 @@ class Guarded:
             earliest = min(earliest, timed.changes(t))
         return earliest
 
+    def quiet(self, t: int) -> str | None:
+        """Why the rule says nothing at `t` though its kind alone would block: `not_in_force`, or
+        `lifted` by a condition; None if it has no such reason.
+        """
+        if not self._bar.blocks(t):
+            return None
+        if any(not timed.holds(t) for timed in self._asked):
+            return "not_in_force"
+        return "lifted" if any(timed.holds(t) for timed in self._bound()) else None
+
     def _bound(self) -> list[Timed]:
         """The conditions for this question; looked into only when the bar objects."""
         if self._lifting is None:
@@ -283,7 +293,7 @@ def _in_force(days: Days, zones: Zones) -> Spans:
 
 def _stopped(kinds: frozenset[str], question: Question, zones: Zones) -> Spans:
     """While a stop of these kinds that covers the contact is live, in any zone; if that can't be
-    told, always.
+    told without a zone, as long as it may be.
     """
     spans: list[tuple[int, int]] = []
     for stop in covering(question, kinds):
