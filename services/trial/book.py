@@ -2,8 +2,8 @@
 
 Numbers come from ranges kept for fiction (555-01xx, Ofcom's and ACMA's drama numbers), addresses
 from example.com.  Where a country keeps no numbers for fiction its borrowers have e-mail and the
-app only.  Due dates fall on two days, so that stepping through the book takes few steps; the days after
-them hold the ends of summer time in Europe and in North America.
+app only.  Due dates fall on two days, so that stepping through the book takes few steps; the days
+after them hold the ends of summer time in Europe and in North America.
 """
 
 import csv
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-BEGIN = datetime(2026, 10, 3, tzinfo=UTC)  # holds the ends of summer time in Sydney, London, Denver
+BEGIN = datetime(2026, 10, 3, tzinfo=UTC)  # summer time begins in Sydney on the 4th
 DAYS = 45
 DUE_DATES = (date(2026, 10, 12), date(2026, 10, 26))
 BORROWERS = 320
