@@ -1,7 +1,6 @@
 """Which packs decide for a tenant: a row that says which text, since when, asked by whom, approved
 by whom else."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib.resources import files
@@ -10,12 +9,16 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from services.policy.pack import PackError, load_shipped, load_text
+from services.policy import activation_refused as refused
+from services.policy import draft_check, drafts
+from services.policy.activation_refused import unless_two_people, wrong
+from services.policy.drafts import Draft, hash_of
+from services.policy.pack import Pack, PackError, load_shipped, load_text, shipped
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.runtime import queries
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
-from services.runtime.web import FieldError, Problem
+from services.runtime.web import Problem
 
 SQL = queries.load(Path(__file__).with_name("queries_activation.sql"))
 LOG_SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
@@ -26,7 +29,7 @@ ActiveByTenant = Mapping[str, Active]
 class Activation(msgspec.Struct, frozen=True, kw_only=True):
     """Asks that a pack decides for a tenant from an instant on (now, if none is named)."""
 
-    pack: str
+    pack: str  # a shipped one, or a draft of the tenant's own that was approved; or PACK@HASH
     by: str
     approved_by: str  # somebody else
     active_from: datetime | None = msgspec.field(default=None, name="from")
@@ -40,6 +43,7 @@ class Deactivation(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     approved_by: str
     at: datetime | None = None
+    reason: str | None = None  # kept beside it
 
 
 class Activated(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,41 +82,68 @@ async def stale_tenants(
 async def activate(
     connection: Connection, rule_sets: RuleSets, tenant: str, asked: Activation, *, sandbox: bool
 ) -> Activated:
-    """Put a shipped pack in force for a tenant.  Raises Problem, and then nothing has changed."""
-    _two_people(asked.by, asked.approved_by)
+    """Put a pack in force for a tenant.  Raises Problem, and then nothing has changed."""
+    unless_two_people(asked.by, asked.approved_by)
     now = await gate_now(connection)
     begins = asked.active_from or now
     if begins.tzinfo is None:
-        raise _wrong("from", "has no time zone", "write UTC: 2026-06-01T00:00:00Z")
-    text = _shipped_text(asked.pack)
-    pack = load_text(text, f"{asked.pack}.yaml")
-    if pack.status == "draft" and not (sandbox or asked.accept_draft):
-        raise _wrong(
+        raise wrong("from", "has no time zone", "write UTC: 2026-06-01T00:00:00Z")
+    if begins < now:
+        raise wrong("from", f"is before now, {now:%FT%TZ}", "leave it out for now; the past stays")
+    pack_id, _, prefix = asked.pack.partition("@")
+    draft = None
+    if pack_id not in shipped():
+        draft = await drafts.approved(connection, tenant, pack_id, prefix)
+    text = draft.text if draft else await _shipped_text(connection, tenant, pack_id, prefix)
+    pack = _readable(pack_id, text)
+    if draft is None and pack.status == "draft" and not (sandbox or asked.accept_draft):
+        raise wrong(
             "accept_draft",
-            f"{asked.pack} is a draft that no counsel has reviewed",
+            f"{pack_id} is a draft that no counsel has reviewed",
             "have it reviewed, or say accept_draft: true knowing that; beside the sandbox "
             "(DUNWELL_SANDBOX=true) drafts need no such word",
         )
-    version = hashlib.sha256(text.encode()).hexdigest()
-    others = await active(connection, rule_sets, [tenant], max(begins, now))
-    rule_sets.give((asked.pack, version), text)
-    together = dict(others.get(tenant, ())) | {asked.pack: version}
+    if draft is not None:
+        before = dict((await active(connection, rule_sets, [tenant], begins)).get(tenant, ()))
+        if pack_id in before:
+            await _unless_looser(connection, tenant, draft, pack, before[pack_id])
+    return await put_in_force(
+        connection, rule_sets, tenant, pack, text, begins, (asked.by, asked.approved_by)
+    )
+
+
+async def put_in_force(
+    connection: Connection,
+    rule_sets: RuleSets,
+    tenant: str,
+    pack: Pack,
+    text: str,
+    begins: datetime,
+    people: tuple[str, str],
+    restores: UUID | None = None,
+) -> Activated:
+    """Keep the text, end the version before, begin.  Raises Problem if the pack does not go with
+    the others that will then be active."""
+    version = hash_of(text)
+    await connection.execute(SQL["one_change_at_a_time"], f"activations of {tenant}")
+    others = await active(connection, rule_sets, [tenant], begins)
+    rule_sets.give((pack.id, version), text)
+    together = dict(others.get(tenant, ())) | {pack.id: version}
     try:
         rule_sets.of(tuple(sorted(together.items())))
     except RulesUnreadable as error:
         said = f"does not go with the packs active: {error}"
-        raise _wrong("pack", said, "mend it first") from None
-    await connection.execute(SQL["keep_pack_text"], tenant, asked.pack, version, text)
-    people = (asked.by, asked.approved_by)
-    await connection.execute(SQL["supersede"], tenant, asked.pack, begins, *people)
+        raise wrong("pack", said, "mend it first") from None
+    await connection.execute(SQL["keep_pack_text"], tenant, pack.id, version, text)
+    await connection.execute(SQL["supersede"], tenant, pack.id, begins, *people)
     activation_id = uuid4()
     await connection.execute(
-        SQL["activate"], tenant, activation_id, asked.pack, version, begins, *people
+        SQL["activate"], tenant, activation_id, pack.id, version, begins, *people, restores
     )
     await connection.execute(LOG_SQL["hasten"], tenant)
     return Activated(
         activation_id=activation_id,
-        pack=asked.pack,
+        pack=pack.id,
         version=version,
         status=pack.status,
         active_from=begins,
@@ -121,10 +152,10 @@ async def activate(
 
 async def deactivate(connection: Connection, tenant: str, asked: Deactivation) -> None:
     """End a pack for a tenant: borrowers whose place has no other are held.  Raises Problem."""
-    _two_people(asked.by, asked.approved_by)
+    unless_two_people(asked.by, asked.approved_by)
     at = asked.at or await gate_now(connection)
     rows = await connection.fetch(
-        SQL["deactivate"], tenant, asked.pack, at, asked.by, asked.approved_by
+        SQL["deactivate"], tenant, asked.pack, at, asked.by, asked.approved_by, asked.reason
     )
     if not rows:
         raise Problem(404, "not_active", f"{asked.pack} is not active; see GET /v1/activations")
@@ -135,22 +166,41 @@ async def listed(connection: Connection, tenant: str) -> list[dict[str, object]]
     return [dict(row) for row in await connection.fetch(SQL["activations"], tenant)]
 
 
-def _shipped_text(pack_id: str) -> str:
+async def _shipped_text(connection: Connection, tenant: str, pack_id: str, prefix: str) -> str:
+    """The file of today; with the hash of a version that was in force before, that one's text."""
     try:
         load_shipped(pack_id)
     except PackError as error:
         said = "; ".join(problem.text for problem in error.problems)
-        raise _wrong("pack", said, "name a shipped pack: `dunwell packs list`") from None
+        fix = "name a shipped pack (`dunwell packs list`), or an approved draft of yours"
+        raise wrong("pack", said, fix) from None
     path = files("services.policy") / "packs" / f"{pack_id}.yaml"
-    return path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    if hash_of(text).startswith(prefix):
+        return text
+    kept = await connection.fetch(SQL["kept_texts"], tenant, pack_id)
+    fitting = [row["text"] for row in kept if row["version"].startswith(prefix)]
+    if len(fitting) != 1:
+        names = ", ".join(sorted({hash_of(text)[:12], *(row["version"][:12] for row in kept)}))
+        said = f"{pack_id}@{prefix} is not one version"
+        raise wrong("pack", said, f"name the file of today or one in force before: {names}")
+    return str(fitting[0])
 
 
-def _two_people(by: str, approved_by: str) -> None:
-    if not by.strip() or not approved_by.strip():
-        raise _wrong("by", "or approved_by is empty", "name both people")
-    if by.strip().casefold() == approved_by.strip().casefold():
-        raise _wrong("approved_by", "is the same person as by", "have somebody else approve it")
+def _readable(pack_id: str, text: str) -> Pack:
+    try:
+        return load_text(text, f"{pack_id}.yaml")
+    except PackError as error:
+        said = [str(problem) for problem in error.problems]
+        raise refused.because("pack", said, "mend it in a new draft; nothing has changed") from None
 
 
-def _wrong(field: str, problem: str, fix: str) -> Problem:
-    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])
+async def _unless_looser(
+    connection: Connection, tenant: str, draft: Draft, pack: Pack, version: str
+) -> None:
+    """A tenant's own pack may ask less than its version before only as that was approved."""
+    text = await connection.fetchval(SQL["pack_text"], tenant, pack.id, version)
+    looser = draft_check.loosens(_readable(pack.id, text), pack)
+    unsaid = [each for each in looser if each.rule not in draft.loosens]
+    if unsaid:
+        raise refused.because("pack", map(drafts.said_of, unsaid), drafts.LOOSENS)

@@ -95,26 +95,35 @@ _KEYS = (
 def check_file(path: str) -> Iterator[Answer]:
     """The answers to the cases of one file, in order. Raises UnreadableFile before the first."""
     try:
-        document = Document(File(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, Unreadable) as error:
+        text = File(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"{path}: {error}") from error
+    return check_text(text, path, {})
+
+
+def check_text(text: str, path: str, drafts: Mapping[str, Pack]) -> Iterator[Answer]:
+    """The same of a file's text; a case may name a draft among its packs."""
+    try:
+        document = Document(text)
+    except Unreadable as error:
         raise UnreadableFile(f"{path}: {error}") from error
     whole = document.value
     cases = whole.get("cases") if isinstance(whole, Mapping) else None
     if not isinstance(cases, list):
         raise UnreadableFile(f"{path}: has no list `cases`")
-    return _answers(cases, Origin(path, document))
+    return _answers(cases, Origin(path, document), drafts)
 
 
-def _answers(cases: list[object], origin: Origin) -> Iterator[Answer]:
+def _answers(cases: list[object], origin: Origin, drafts: Mapping[str, Pack]) -> Iterator[Answer]:
     seen: set[object] = set()
     for i, case in enumerate(cases):
         name = case.get("id") if isinstance(case, Mapping) else None
         here = Origin(origin.file, origin.document, ("cases", i))
-        yield _answer(case, here, again=isinstance(name, str) and name in seen)
+        yield _answer(case, here, drafts, again=isinstance(name, str) and name in seen)
         seen.add(name if isinstance(name, str) else None)
 
 
-def _answer(case: object, origin: Origin, *, again: bool) -> Answer:
+def _answer(case: object, origin: Origin, drafts: Mapping[str, Pack], *, again: bool) -> Answer:
     name = case.get("id") if isinstance(case, Mapping) else None
     expect: Expect | None = None
     decision: Decision | None = None
@@ -125,7 +134,7 @@ def _answer(case: object, origin: Origin, *, again: bool) -> Answer:
         if again:
             raise Invalid(("id",), f"{shown(name)} is used twice in this file; rename one")
         facts, now = question_from(given["facts"])
-        decision = decide(_rules(given, origin), facts, now)
+        decision = decide(_rules(given, origin, drafts), facts, now)
     except Invalid as invalid:
         error = str(origin.problem(invalid))
         expect = expect or _lenient(case)
@@ -185,9 +194,9 @@ def _lenient(case: object) -> Expect | None:
         return None
 
 
-def _rules(given: Mapping[str, object], origin: Origin) -> RuleSet:
+def _rules(given: Mapping[str, object], origin: Origin, drafts: Mapping[str, Pack]) -> RuleSet:
     names = read(tuple[str, ...], given.get("packs", []), ("packs",))
-    packs: list[Pack] = [load_shipped(name) for name in names]
+    packs: list[Pack] = [drafts.get(name) or load_shipped(name) for name in names]
     if "rules" in given:
         packs.append(inline_pack(given, origin))
     return compile_rules(packs)

@@ -6,9 +6,6 @@ from typing import Any
 
 import yaml
 
-# House rules are no law of a place: where a tenant has them active they hold everywhere.
-HOUSE = "house"
-
 SHIPPED = Path(__file__).with_name("jurisdictions.yaml")
 
 Places = Mapping[str, tuple[str, ...]]

@@ -9,6 +9,9 @@ SELECT DISTINCT ON (tenant, pack) tenant, pack, version FROM activations
 -- pack_text
 SELECT text FROM pack_texts WHERE tenant = $1 AND pack = $2 AND version = $3
 
+-- kept_texts
+SELECT version, text FROM pack_texts WHERE tenant = $1 AND pack = $2 ORDER BY version
+
 -- stale_tenants
 -- A source is as old as its oldest partition; a tenant is as stale as its stalest source.
 SELECT tenant FROM feeds WHERE tenant = ANY ($1::text[])
@@ -17,6 +20,10 @@ SELECT tenant FROM feeds WHERE tenant = ANY ($1::text[])
 -- keep_pack_text
 INSERT INTO pack_texts (tenant, pack, version, text) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 
+-- one_change_at_a_time
+-- Packs are tried together before one begins: two changes at once would not see each other.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 0))
+
 -- supersede
 -- A pack's earlier versions end when this one begins.
 UPDATE activations SET ended_at = greatest($3, active_from), ended_by = $4, end_approved_by = $5
@@ -24,15 +31,16 @@ UPDATE activations SET ended_at = greatest($3, active_from), ended_by = $4, end_
 
 -- activate
 INSERT INTO activations (tenant, activation_id, pack, version, active_from, requested_by,
-                         approved_by, recorded_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, policy.gate_now())
+                         approved_by, restores, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, policy.gate_now())
 
 -- deactivate
-UPDATE activations SET ended_at = greatest($3, active_from), ended_by = $4, end_approved_by = $5
+UPDATE activations
+   SET ended_at = greatest($3, active_from), ended_by = $4, end_approved_by = $5, end_reason = $6
  WHERE tenant = $1 AND pack = $2 AND (ended_at IS NULL OR ended_at > $3)
 RETURNING activation_id
 
 -- activations
 SELECT activation_id, pack, version, active_from, requested_by, approved_by, recorded_at,
-       ended_at, ended_by, end_approved_by
+       ended_at, ended_by, end_approved_by, end_reason, restores
   FROM activations WHERE tenant = $1 ORDER BY pack, active_from, recorded_at

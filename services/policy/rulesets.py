@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.policy.jurisdictions import HOUSE, Places, packs_of
+from services.policy.jurisdictions import Places, packs_of
 from services.policy.known import Row
 from services.policy.pack import Pack, PackError, load_text
 from services.policy.ruleset import RuleSet, compile_rules
@@ -29,6 +29,7 @@ class RuleSets:
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        self._placed = {pack for packs in places.values() for pack in packs}
         self._always = load_text(ALWAYS.read_text(encoding="utf-8"), ALWAYS.name)
         self._texts: dict[PackVersion, str] = {}
         self._packs: dict[PackVersion, Pack] = {}
@@ -90,8 +91,8 @@ class RuleSets:
             versions = dict(active)
             wanted = packs_of(self._places, *place)
             governing = [(pack, versions[pack]) for pack in wanted if pack in versions]
-            if governing and HOUSE in versions:
-                governing.append((HOUSE, versions[HOUSE]))
+            if governing:  # house rules and a tenant's own are no law of a place, and hold in all
+                governing += [v for v in versions.items() if v[0] not in self._placed]
             packs = tuple(sorted(governing))
             if len(self._governing) > 10_000:  # places are few, but a lender may send nonsense
                 self._governing.clear()

@@ -88,6 +88,7 @@ class World:
                 AFTERNOON - timedelta(days=99),
                 "ann",
                 "bob",
+                None,
             )
 
     async def send(self, topic: str, *events: Any, partition: int = 0) -> Sequence[Any]:
