@@ -5,6 +5,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Generator, Iterator
 from functools import cache
+from typing import Any
 
 import asyncpg
 import pytest
@@ -160,14 +161,25 @@ def _why_no_broker() -> str:
     return ""
 
 
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """What a parallel worker could not run, told to the process that speaks to the user."""
+    counts = node.config.stash.setdefault(_not_run, {})
+    for reason, number in getattr(node, "workeroutput", {}).get("not_run", {}).items():
+        counts[reason] = max(counts.get(reason, 0), number)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a test that could not run is a failed test."""
     incomplete = session.config.stash.get(_not_run, {})
-    if incomplete and os.environ.get("CI") == "true" and session.exitstatus in (0, 5):
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["not_run"] = incomplete
+    elif incomplete and os.environ.get("CI") == "true" and session.exitstatus in (0, 5):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The very last lines: what did not run, and why."""
+    if hasattr(config, "workeroutput"):
+        return
     for reason, number in config.stash.get(_not_run, {}).items():
         print(f"\n!!! NOT RUN: {number} tests that need Apache Kafka. Why: {reason}")
