@@ -45,7 +45,10 @@ async def run(folder: Path, console: Console) -> int:
             await world.prepare()
             options = ("--database-url", postgres.dsn, "--clock", "database")
             processes = await stack.enter_async_context(running(world, options))
-        console.print(_doors(world, servers, postgres.dsn))
+        console.print(_doors(world, servers))
+        # Whole lines, to be copied: a table would cut them to the terminal's width.
+        for line in _variables(world, postgres.dsn):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
         console.print("Press Ctrl-C to end it.")
         while not (ended := processes.ended()):
             await asyncio.sleep(_LOOK_SECONDS)
@@ -53,14 +56,21 @@ async def run(folder: Path, console: Console) -> int:
         raise ProcessFailed(f"{name} ended:\n{processes.last_words(name)}")
 
 
-def _doors(world: World, servers: str, database: str) -> Table:
+def _variables(world: World, database: str) -> list[str]:
+    """What the README's snippets are typed with, and where the tables are."""
+    return [
+        *(f"export {name.upper()}={world.url(name)}" for name in ORDER),
+        f"export KEY={world.tenant_key}  # of tenant {world.tenant}",
+        f"PostgreSQL: {database}",
+    ]
+
+
+def _doors(world: World, servers: str) -> Table:
     table = Table("door", "address", title="Dunwell is up")
     for name in (*ORDER, "sandbox"):
         table.add_row(name, world.url(name))
     for name in ORDER:
         table.add_row(f"{name}, admin", world.admin_door(name) + "/readyz")
     table.add_row("Apache Kafka", servers)
-    table.add_row("PostgreSQL", database)
-    table.add_row(f"API key of tenant {world.tenant}", world.tenant_key)
     table.add_row("logs", str(world.folder))
     return table
