@@ -12,6 +12,9 @@ SELECT text FROM pack_texts WHERE tenant = $1 AND pack = $2 AND version = $3
 -- kept_texts
 SELECT version, text FROM pack_texts WHERE tenant = $1 AND pack = $2 ORDER BY version
 
+-- kept_statuses
+SELECT pack, version, text FROM pack_texts WHERE tenant = $1
+
 -- stale_tenants
 -- A source is as old as its oldest partition; a tenant is as stale as its stalest source.
 SELECT tenant FROM feeds WHERE tenant = ANY ($1::text[])

@@ -18,22 +18,22 @@ PEOPLE = ("--by", "ann", "--approved-by", "bob")
 
 
 def test_a_pack_is_activated_listed_and_ended(database: Database) -> None:
-    refused = dunwell(database, "activate", "--tenant", "acme", "--pack", "us-fed", *PEOPLE)
+    refused = dunwell(database, "activate", "us-fed", "--tenant", "acme", *PEOPLE)
     assert refused.returncode == 1
     assert "no counsel has reviewed" in refused.stderr
-    done = dunwell(
-        database, "activate", "--tenant", "acme", "--pack", "us-fed", *PEOPLE, "--accept-draft"
-    )
+    done = dunwell(database, "activate", "us-fed", "--tenant", "acme", *PEOPLE, "--accept-draft")
     assert done.returncode == 0, done.stderr
     assert "us-fed (draft) decides for acme" in done.stdout
     assert "approved by bob" in dunwell(database, "active", "--tenant", "acme").stdout
-    ended = dunwell(database, "deactivate", "--tenant", "acme", "--pack", "us-fed", *PEOPLE)
+    ended = dunwell(
+        database, "deactivate", "us-fed", "--tenant", "acme", *PEOPLE, "--reason", "a mistake"
+    )
     assert ended.returncode == 0, ended.stderr
     assert "0 held." in dunwell(database, "held", "--tenant", "acme").stdout
 
 
 def test_an_instant_without_a_zone_is_refused_with_how_to_write_it(database: Database) -> None:
-    words = ("--tenant", "acme", "--pack", "us-fed", *PEOPLE, "--from", "2026-06-01T00:00:00")
+    words = ("us-fed", "--tenant", "acme", *PEOPLE, "--from", "2026-06-01T00:00:00")
     done = dunwell(database, "activate", *words)
     assert done.returncode == 2
     assert "write 2026-06-01T00:00:00Z" in done.stderr

@@ -1,0 +1,129 @@
+"""`dunwell policy status`: which versions are in force, scheduled, superseded, drafted."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+import msgspec
+
+from services.policy import activation, drafts
+from services.policy.cli_writing import TENANT, on_database
+from services.policy.drafts import Draft
+from services.policy.pack import PackError, load_text
+from services.runtime.clock import gate_now
+from services.runtime.database import Connection
+
+
+@click.command("status")
+@TENANT
+@click.option("--all", "every", is_flag=True, help="Superseded versions and old drafts, too.")
+@click.option("--json", "as_json", is_flag=True, help="One object a version, one a line.")
+def status_command(tenant: str, every: bool, as_json: bool) -> None:
+    """Show what is in force for a tenant, what is scheduled, and which drafts wait.
+
+    `counsel` says whether counsel has reviewed the text; `draft` is not yet.  Times are UTC.
+
+    \b
+    dunwell policy status --tenant acme
+    dunwell policy status --tenant acme --all
+    """
+
+    async def run(connection: Connection) -> list[dict[str, Any]]:
+        return await status(connection, tenant)
+
+    rows = [row for row in on_database(run) if every or row["state"] not in PAST]
+    if as_json:
+        for row in rows:
+            click.echo(msgspec.json.encode(row))
+        return
+    for row in rows:
+        since, until = _day(row["from"]), _day(row["to"])
+        click.echo(
+            f"{row['state']:<10}  {row['pack']}@{row['version'][:12]}  counsel: {row['status']}"
+            + f"  {since} to {until or 'further notice'}" * bool(since)
+        )
+        click.echo(f"            {row['who']}")
+    if not any(row["state"] == "in force" for row in rows):
+        click.echo(f"Nothing is in force for {tenant}: every borrower is held.")
+
+
+PAST = ("superseded", "ended", "called off")
+
+
+async def status(connection: Connection, tenant: str) -> list[dict[str, Any]]:
+    """Every version, by pack: those that decide or did, then drafts that never have."""
+    now = await gate_now(connection)
+    terms = await activation.listed(connection, tenant)
+    counsel = await _reviewed(connection, tenant)
+    rows: list[dict[str, Any]] = [
+        {
+            "pack": term["pack"],
+            "version": term["version"],
+            "state": _state(term, now, terms),
+            "status": counsel.get((str(term["pack"]), str(term["version"])), "unreadable"),
+            "from": term["active_from"],
+            "to": term["ended_at"],
+            "who": _who(term),
+        }
+        for term in terms
+    ]
+    used = {(term["pack"], term["version"]) for term in terms}
+    mine = await drafts.every(connection, tenant)
+    rows += [_waiting(each) for each in mine if (each.pack, each.version) not in used]
+    return sorted(rows, key=lambda row: str(row["pack"]))
+
+
+def _state(term: dict[str, Any], now: datetime, terms: Sequence[dict[str, Any]]) -> str:
+    begins, ends = term["active_from"], term["ended_at"]
+    if ends is not None and ends <= begins:
+        return "called off"
+    if begins > now:
+        return "scheduled"
+    if ends is None or ends > now:
+        return "in force"
+    followed = any(each["pack"] == term["pack"] and each["active_from"] == ends for each in terms)
+    return "superseded" if followed else "ended"
+
+
+def _who(term: dict[str, Any]) -> str:
+    said = f"activated by {term['requested_by']}, approved by {term['approved_by']}"
+    if term["restores"] is not None:
+        said = f"rolled back to by {term['requested_by']}, approved by {term['approved_by']}"
+    if term["ended_by"] is not None:
+        said += f"; ended by {term['ended_by']}, approved by {term['end_approved_by']}"
+    return said + (f": {term['end_reason']}" if term["end_reason"] else "")
+
+
+def _waiting(each: Draft) -> dict[str, Any]:
+    who = f"drafted by {each.drafted_by} {_day(each.drafted_at)}"
+    if each.checked_at is not None:
+        who += f"; checked with {each.cases_right} case(s)"
+    if each.approved_at is not None:
+        who += f"; approved by {each.approved_by} {_day(each.approved_at)}"
+    return {
+        "pack": each.pack,
+        "version": each.version,
+        "state": each.state,
+        "status": _counsel(each.text, each.pack),
+        "from": None,
+        "to": None,
+        "who": who,
+    }
+
+
+async def _reviewed(connection: Connection, tenant: str) -> dict[tuple[str, str], str]:
+    rows = await connection.fetch(activation.SQL["kept_statuses"], tenant)
+    return {(row["pack"], row["version"]): _counsel(row["text"], row["pack"]) for row in rows}
+
+
+def _counsel(text: str, pack: str) -> str:
+    try:
+        status = load_text(text, f"{pack}.yaml").status
+    except PackError:
+        return "unreadable"
+    return "draft" if status == "draft" else "reviewed"
+
+
+def _day(instant: datetime | None) -> str:
+    return f"{instant:%F %H:%MZ}" if instant else ""
