@@ -123,7 +123,9 @@ def _fields(struct: type[msgspec.Struct]) -> str:
     for field in info.fields:
         if field.required:
             needed = "required"
-        elif field.default in (None, (), "", msgspec.NODEFAULT):
+        elif field.default in (None, (), "", msgspec.NODEFAULT) or isinstance(
+            field.default, msgspec.Struct
+        ):
             needed = ""
         else:
             needed = f"`{json.dumps(field.default)}`"
@@ -142,6 +144,8 @@ def _type(shape: Any) -> str:
             return "minor units"
         case shapes.IntType():
             return "integer"
+        case shapes.LiteralType():
+            return "one of " + ", ".join(f"`{word}`" for word in shape.values)
         case shapes.EnumType():
             return "one of " + ", ".join(f"`{word}`" for word in shape.cls)
         case shapes.CollectionType() | shapes.VarTupleType() | shapes.ListType():
