@@ -1,6 +1,7 @@
 """Builds the notifier and runs it: the only place where clients, pools and loops are made."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -122,6 +123,7 @@ async def run(settings: Settings) -> None:
             )
         )
         log.get().info("started", port=port)
+        gc.freeze()  # templates, lists and clients stay: no search for cycles need look at them
         # In this order at the end: no new work, flights land, their ends are written.
         stack.push_async_callback(completions.flush)
         stack.push_async_callback(dispatcher.stop)

@@ -1,6 +1,7 @@
 """One process, one service: start it, stop it gracefully on a signal within ten seconds."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -9,10 +10,15 @@ import structlog
 import uvloop
 
 GRACE_SECONDS = 10.0
+# Live objects that start a search for cycles.  A batch makes tens of thousands, none in a cycle: at
+# Python's 700 the searches were a tenth of a service's CPU time.
+GC_THRESHOLDS = (50_000, 20, 20)
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
     """Run `main` until it ends or SIGTERM/SIGINT cancels it.  A crash ends with exit code 1."""
+    gc.freeze()  # what the imports made stays
+    gc.set_threshold(*GC_THRESHOLDS)
     code = uvloop.run(_supervised(main))
     sys.stderr.flush()
     sys.exit(code)
