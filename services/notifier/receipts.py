@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+
+from prometheus_client import Counter
 
 from services.events.codec import Record, borrower_key, derived_id, encode
 from services.events.deliveries import DeliveryAttempted, DeliveryReceipt
@@ -16,6 +19,11 @@ SOURCE = "dunwell/notifier"
 NOWHERE = "none"
 
 
+@cache
+def _counter(provider: str, state: State) -> Counter:
+    return ATTEMPTS.labels(provider, state)
+
+
 def receipt(
     row: Row,
     state: State,
@@ -26,7 +34,7 @@ def receipt(
 ) -> Record:
     """`row` is the attempt's, with `at`, business time; `outcome` if this settles the reminder."""
     provider = row["provider"] or NOWHERE
-    ATTEMPTS.labels(provider, state).inc()
+    _counter(provider, state).inc()
     at: datetime = row["at"]
     return encode(
         DeliveryReceipt(
@@ -53,7 +61,7 @@ def receipt(
 
 def attempted(attempt: DeliveryAttempted) -> Record:
     """The record that goes to the outbox with the commit of IN_FLIGHT."""
-    ATTEMPTS.labels(attempt.provider, State.IN_FLIGHT).inc()
+    _counter(attempt.provider, State.IN_FLIGHT).inc()
     return encode(
         attempt,
         source=SOURCE,

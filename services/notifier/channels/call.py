@@ -1,7 +1,10 @@
 """One provider call, timed: whatever isn't one of the three answers is Unknown."""
 
 import asyncio
+from functools import cache
 from time import perf_counter
+
+from prometheus_client import Histogram
 
 from services.notifier.channels import (
     Accepted,
@@ -19,6 +22,11 @@ from services.runtime.metrics import PROVIDER_SECONDS
 BACKSTOP_SECONDS = 0.25
 
 
+@cache
+def _seconds(provider: str) -> Histogram:
+    return PROVIDER_SECONDS.labels(provider)
+
+
 async def call(channel: Channel, message: Message, deadline: Deadline) -> Outcome:
     """The outcome by `deadline.end_by`, never an exception but the task's own cancellation."""
     if asyncio.get_running_loop().time() >= deadline.write_by:
@@ -33,7 +41,7 @@ async def call(channel: Channel, message: Message, deadline: Deadline) -> Outcom
         # Its class only: a provider's words may quote an address.
         return Unknown(f"raised_{type(error).__name__}")
     finally:
-        PROVIDER_SECONDS.labels(channel.provider).observe(perf_counter() - began)
+        _seconds(channel.provider).observe(perf_counter() - began)
     match answer:
         case Accepted() | Rejected() | NotSent():
             return answer

@@ -137,14 +137,26 @@ def callback_url(public_url: str, message: Message) -> str:
     return f"{public_url}/v1/callbacks/twilio/{message.attempt_id}"
 
 
-# quote_plus looks at each character of a text in Python: a third of what a request cost.
-_QUOTED = {code: quote_plus(bytes([code])) for code in range(256)}
+_QUOTED = {chr(code): quote_plus(bytes([code])) for code in range(256)}
+_SAFE = frozenset(sign for sign, quoted in _QUOTED.items() if sign == quoted)
+
+
+def _quote(text: str) -> str:
+    """What `quote_plus` makes of it; that looks at each character in Python, this in C."""
+    text = text.encode().decode("latin-1")
+    signs = {*text} - _SAFE
+    for first in "%+":  # these two are also written by what follows
+        if first in signs:
+            text = text.replace(first, _QUOTED[first])
+            signs.remove(first)
+    for sign in signs:
+        text = text.replace(sign, _QUOTED[sign])
+    return text
 
 
 def form(data: Mapping[str, object]) -> bytes:
     """A form body, as `urlencode` makes it of single values."""
-    pairs = ((name, str(value).encode().decode("latin-1")) for name, value in data.items())
-    return "&".join(f"{name}={value.translate(_QUOTED)}" for name, value in pairs).encode("ascii")
+    return "&".join([f"{name}={_quote(str(value))}" for name, value in data.items()]).encode()
 
 
 class _Created(msgspec.Struct):
