@@ -61,8 +61,10 @@ class Emitter:
                 log.get().warning("claim_failed", error=type(error).__name__, retries=failures)
                 await asyncio.sleep(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
                 failures += 1
+            # Not wait_for: Python 3.11's swallows a cancellation that comes with the nudge.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._nudged.wait()
 
     async def _catch_up(self) -> None:
         """Batch after batch while they are full, each beginning where the last ended."""
