@@ -29,8 +29,10 @@ async def sweep_held(db: Pool, rule_sets: RuleSets, outbox: Outbox, stepped: asy
         except Exception as error:
             log.get().warning("held_sweep_failed", error=type(error).__name__)
         stepped.clear()
+        # Not wait_for: Python 3.11's swallows a cancellation that comes with the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stepped.wait(), SWEEP_SECONDS)
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await stepped.wait()
 
 
 async def _sweep_once(db: Pool, rule_sets: RuleSets, outbox: Outbox) -> bool:
