@@ -28,6 +28,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "services.notifier.cli_content", "content_command", "Say what a message contains, and why."
     ),
     "policy": Subcommand("services.policy.cli_policy", "policy", "Activate packs; see decisions."),
+    "explain": Subcommand(
+        "services.policy.cli_explain", "explain_command", "Say why, in words and rule by rule."
+    ),
     "dlq": Subcommand("services.runtime.cli_dlq", "dlq", "List and replay dead letters."),
     "keys": Subcommand("services.runtime.cli_setup", "keys", "Issue and revoke API keys."),
     "migrate": Subcommand("services.runtime.cli_setup", "migrate", "Bring databases up to date."),

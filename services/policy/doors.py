@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from services.events.base import TENANT_PATTERN
+from services.events.base import TENANT_PATTERN, Text
 from services.events.loans import DebtChanged
 from services.events.permits import MAX_REDEEMS, RedeemAnswer, RedeemRequest
 from services.events.reminders import ReminderCancelled
@@ -23,6 +23,7 @@ from services.policy.handlers import Context
 from services.policy.locks import borrower_subject, lock, repeating
 from services.policy.redeem import redeem
 from services.policy.stops import StopEvent
+from services.policy.timeline import page_of, timeline
 from services.runtime.apikeys import EVERY_TENANT, ApiKeys
 from services.runtime.database import Pool, transaction
 from services.runtime.outbox import Outbox
@@ -65,6 +66,7 @@ class Doors:
             web.get("/v1/activations", self.activations),
             web.get("/v1/decisions/{id}", self.decision),
             web.get("/v1/reminders/{id}/decisions", self.decisions),
+            web.get("/v1/borrowers/{borrower_ref}/timeline", self.timeline),
             web.get("/v1/held", self.held),
         ]
 
@@ -147,10 +149,23 @@ class Doors:
             return json_response({"activations": await activation.listed(connection, tenant)})
 
     async def decision(self, request: web.Request) -> web.Response:
-        """One decision with its facts."""
+        """One decision with its facts, every rule that was asked, and in words."""
         tenant = await self._keys.tenant(request, "ingest", "admin")
+        accepted = request.headers.get("Accept-Language", "")
+        language = explain.language_of(request.query, accepted)
         async with transaction(self._db) as connection:
-            return json_response(await explain.decision(connection, tenant, _id(request)))
+            found = await explain.in_full(
+                connection, self._context.rule_sets, tenant, _id(request), language
+            )
+        return json_response(found)
+
+    async def timeline(self, request: web.Request) -> web.Response:
+        """What happened to a borrower, oldest first, page by page."""
+        tenant = await self._keys.tenant(request, "ingest", "admin")
+        page = page_of(request.query)
+        borrower_id = self._context.identify(tenant, _reference(request))
+        async with transaction(self._db) as connection:
+            return json_response(await timeline(connection, tenant, borrower_id, page))
 
     async def decisions(self, request: web.Request) -> web.Response:
         """Every decision about a reminder, oldest first."""
@@ -201,6 +216,15 @@ def _id(request: web.Request) -> UUID:
         return UUID(request.match_info["id"])
     except ValueError:
         raise Problem(404, "not_found", "the id in the path is not a UUID") from None
+
+
+def _reference(request: web.Request) -> str:
+    try:
+        return msgspec.convert(request.match_info["borrower_ref"], Text)
+    except msgspec.ValidationError:
+        raise _invalid(
+            "borrower_ref", "is no reference", "1 to 200 characters, no line break"
+        ) from None
 
 
 def _invalid(field: str, problem: str, fix: str) -> Problem:

@@ -1,0 +1,84 @@
+-- Statements that read the past of one decision or one borrower, for people.
+
+-- decision
+-- Without a tenant: for who may read the whole database.
+SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
+       d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
+       d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
+       d.repeats, d.last_at, f.facts::text AS facts, s.packs::text AS packs
+  FROM decisions d
+  LEFT JOIN decision_facts f ON f.tenant = d.tenant AND f.facts_hash = d.facts_hash
+  LEFT JOIN rule_sets s ON s.tenant = d.tenant AND s.version = d.rule_set
+ WHERE d.decision_id = $2 AND ($1::text IS NULL OR d.tenant = $1)
+
+-- decisions_of_reminder
+SELECT d.decision_id FROM decisions d
+ WHERE d.reminder_id = $2 AND ($1::text IS NULL OR d.tenant = $1)
+ ORDER BY d.decided_at, d.emission, d.checkpoint
+
+-- pack_texts
+SELECT pack, version, text
+  FROM pack_texts JOIN unnest($2::text[], $3::text[]) AS wanted (pack, version)
+                 USING (pack, version)
+ WHERE tenant = $1
+
+-- timeline
+-- What is known of a borrower, oldest first, from ($3, $4, $5) on, that excluded.  A decision is
+-- found through its reminder, or its attempt; a receipt is the outcome of its contact.
+WITH points AS (
+    SELECT contact_point_id FROM contact_points WHERE borrower_id = $2 AND tenant = $1
+), asked AS (
+    SELECT reminder_id FROM reminders WHERE borrower_id = $2 AND tenant = $1
+), stopped AS (
+    SELECT s.* FROM stops s WHERE s.borrower_id = $2 AND s.tenant = $1
+     UNION
+    SELECT s.* FROM stops s JOIN stop_points p ON p.tenant = s.tenant AND p.stop_id = s.stop_id
+     WHERE p.tenant = $1 AND p.contact_point_id IN (SELECT contact_point_id FROM points)
+), items AS (
+    SELECT d.decided_at AS at, 'decision' AS kind, d.decision_id AS id,
+           json_build_object('checkpoint', d.checkpoint, 'reminder_id', d.reminder_id,
+               'attempt_id', d.attempt_id, 'loan_id', d.loan_id,
+               'installment_number', d.installment_number, 'verdict', d.verdict,
+               'until', d.until, 'code', d.code, 'rule', d.rule, 'rule_set', d.rule_set,
+               'repeats', d.repeats) AS said
+      FROM decisions d JOIN asked USING (reminder_id)
+     WHERE d.tenant = $1 AND d.borrower_id = $2
+     UNION ALL
+    SELECT c.at, 'contact', c.contact_id,
+           json_build_object('channel', c.channel, 'direction', c.direction,
+               'outcome', c.outcome, 'contact_point_id', c.contact_point_id,
+               'loan_id', c.loan_id, 'purpose', c.purpose, 'reminder_id', c.reminder_id)
+      FROM contacts c WHERE c.borrower_id = $2 AND c.tenant = $1
+     UNION ALL
+    SELECT s.received_at, 'stop', s.stop_id,
+           json_build_object('stop', s.kind, 'form', s.form, 'channels', s.channels,
+               'contact_point_ids', s.contact_point_ids, 'loan_ids', s.loan_ids,
+               'from_date', s.from_date, 'until_date', s.until_date, 'source', s.source)
+      FROM stopped s
+     UNION ALL
+    SELECT e.ended_at, 'stop_lifted', e.stop_id, json_build_object('stop', s.kind)
+      FROM stop_ends e JOIN stopped s USING (tenant, stop_id)
+     UNION ALL
+    SELECT c.received_at, 'consent', c.consent_id,
+           json_build_object('to', c.kind, 'given_to', c.given_to, 'form', c.form,
+               'channels', c.channels, 'until_date', c.until_date, 'source', c.source)
+      FROM consents c WHERE c.borrower_id = $2 AND c.tenant = $1
+     UNION ALL
+    SELECT e.revoked_at, 'consent_revoked', e.consent_id, json_build_object('to', c.kind)
+      FROM consent_ends e JOIN consents c USING (tenant, consent_id)
+     WHERE c.borrower_id = $2 AND c.tenant = $1
+     UNION ALL
+    SELECT coalesce(p.received_at, p.recorded_at), 'preference', p.preference_id,
+           json_build_object('preference', p.kind, 'from_clock', p.from_clock,
+               'to_clock', p.to_clock, 'days', p.days, 'zone', p.zone,
+               'withdrawn_at', p.withdrawn_at)
+      FROM preferences p WHERE p.borrower_id = $2 AND p.tenant = $1
+     UNION ALL
+    -- A payment is known here by what it took away: the reason is `paid`.
+    SELECT x.cancelled_at, 'cancelled', x.reminder_id, json_build_object('reason', x.reason)
+      FROM cancelled x JOIN asked USING (reminder_id) WHERE x.tenant = $1
+)
+SELECT at, kind, id, said::text AS said FROM items
+ WHERE at >= $6 AND at < $7
+   AND ($3::timestamptz IS NULL OR (at, kind, id) > ($3, $4::text, $5::uuid))
+ ORDER BY at, kind, id LIMIT $8

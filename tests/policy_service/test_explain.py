@@ -1,0 +1,221 @@
+"""Why, for a borrower or a judge: every rule with its answer, in words; and the timeline."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import timedelta
+from typing import get_args
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from services.events.stops import ConsentGiven
+from services.policy import explain, timeline, words
+from services.policy.sentences import LANGUAGES, Speaker, language_of, words_of
+from services.policy.timeline import page_of
+from services.runtime.database import transaction
+from services.runtime.web import Problem
+from tests.database import Database
+from tests.policy_service.world import (
+    AFTERNOON,
+    TENANT,
+    WINDOW,
+    World,
+    cancelled,
+    cap,
+    pack,
+    stop,
+    who,
+)
+
+LIFTED = (
+    '{id: t-lifted, kind: contact_window, cite: [test], hours: {daily: "08:00-21:00"},'
+    " unless: [{consent: {to: contact_time}}]}"
+)
+OTHER = (
+    '{id: t-calls, kind: contact_window, cite: [test], hours: {daily: "08:00-21:00"},'
+    " applies: {channel: [call]}}"
+)
+
+
+async def why(world: World, decision_id: UUID, language: str = "en") -> dict[str, object]:
+    async with transaction(world.db) as connection:
+        found = await explain.in_full(connection, world.rule_sets, TENANT, decision_id, language)
+    answer: dict[str, object] = msgspec.json.decode(msgspec.json.encode(found))
+    return answer
+
+
+async def last_decision(world: World) -> UUID:
+    found: UUID = (await world.rows("decisions"))[-1]["decision_id"]
+    return found
+
+
+async def test_every_rule_that_was_asked_is_shown_with_its_own_answer(world: World) -> None:
+    await world.rules(pack(WINDOW, LIFTED, OTHER, cap(3, "person")))
+    await world.person("ada")
+    leave = ConsentGiven(
+        tenant=TENANT,
+        consent_id=uuid4(),
+        borrower_id=who("ada"),
+        to="contact_time",
+        given_to="actor",
+        received_at=AFTERNOON,
+    )
+    await world.send("stop.events", leave)
+    await world.at(AFTERNOON + timedelta(hours=12))  # 02:00 in New York
+    await world.ready("ada")
+    found = await why(world, await last_decision(world))
+    [question] = found["questions"]
+    assert question["same"]
+    said = {rule["rule"]: rule["answer"] for rule in question["rules"] if rule["pack"] == "us-fed"}
+    assert said == {
+        "t-hours": "defers",
+        "t-lifted": "lifted",
+        "t-calls": "out_of_scope",
+        "t-cap-person": "content",
+    }
+    assert found["next_permitted_at"] == "2026-06-03T12:00:00Z"
+    assert {p["pack"]: p["status"] for p in found["used_packs"]}["us-fed"] == "draft"
+    lines = " ".join(found["words"]["lines"])
+    assert "Wednesday, 3 June 2026, 02:00 Eastern Daylight Time (America/New_York)" in lines
+    assert "not yet. The earliest permitted time is Wednesday, 3 June 2026, 08:00" in lines
+    assert "t-hours; test" in lines
+    assert "No counsel has reviewed" in lines
+
+
+async def test_the_same_is_said_in_chinese(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.send("stop.events", stop("ada"))
+    await world.ready("ada")
+    found = await why(world, await last_decision(world), "zh-CN")
+    lines = "".join(found["words"]["lines"])
+    assert "答复：不可以。" in lines
+    assert "此人已要求不再以这种方式联系" in lines
+    assert "2026年6月2日星期二 14:00（北美东部夏令时间，America/New_York）" in lines
+    assert found["next_permitted_at"] is None
+
+
+async def test_a_decision_whose_rules_are_gone_is_still_explained_from_its_record(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.ready("ada")
+    await world.owner.execute('UPDATE policy.rule_sets SET packs = \'{"us-fed": "gone"}\'')
+    found = await why(world, await last_decision(world))
+    assert found["questions"] == []
+    assert found["not_replayable"] == "the text of a pack is not kept"
+    assert found["verdict"] == "allow"
+
+
+async def test_another_tenant_can_not_read_it(world: World) -> None:
+    async with transaction(world.db) as connection:
+        with pytest.raises(Problem, match="no_such_decision"):
+            await explain.in_full(connection, world.rule_sets, "zeta", uuid4(), "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_has_a_sentence_for_every_code_and_a_name_for_every_channel(
+    language: str,
+) -> None:
+    said = words_of(language)
+    assert set(said) == set(words_of("en"))
+    assert set(get_args(words.RuleCode)) <= set(said["codes"])
+    assert set(said["codes"]) == set(words_of("en")["codes"])
+    assert set(said["channels"]) == set(get_args(words.Channel))
+    speaker = Speaker(language, [])
+    assert all(speaker.reason(code) for code in said["codes"])
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("zh", "zh-CN"),
+        ("fr, zh-TW;q=0.8, en;q=0.5", "zh-CN"),
+        ("en-GB", "en"),
+        ("zh;q=0, en;q=0.1", "en"),
+        ("zh;q=x, *", "en"),
+    ],
+)
+def test_the_language_is_the_first_accepted_that_we_speak(accepted: str, language: str) -> None:
+    assert language_of(accepted) == language
+
+
+async def test_a_timeline_has_everything_once_in_order_whatever_the_page(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.person("bob")
+    attempt = await world.ready("ada")
+    await world.ready("bob")
+    await world.redeem_one(attempt)
+    await world.at(AFTERNOON + timedelta(minutes=5))
+    await world.send("stop.events", stop("ada", received_at=AFTERNOON + timedelta(minutes=5)))
+    point = stop(None, contact_point_ids=("cp_ada",), received_at=AFTERNOON + timedelta(minutes=6))
+    await world.send("stop.events", point)
+    await world.ready("ada")
+    gone = msgspec.structs.replace(
+        cancelled(attempt), cancelled_at=AFTERNOON + timedelta(minutes=7)
+    )
+    await world.send("reminder.cancelled", gone)
+
+    async def pages(limit: int) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        query = {"limit": str(limit)}
+        while True:
+            async with transaction(world.db) as connection:
+                page = await timeline.timeline(connection, TENANT, who("ada"), page_of(query))
+            found += [(item["kind"], str(item["id"])) for item in page["items"]]
+            if page["next"] is None:
+                return found
+            query["after"] = page["next"]
+
+    whole = await pages(100)
+    assert [kind for kind, _ in whole] == [
+        "contact", "decision", "decision", "decision", "stop", "stop", "cancelled",
+    ]  # fmt: skip
+    assert await pages(1) == whole
+    assert await pages(3) == whole
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"from": "x"}, {"to": "2026-06-01"}, {"limit": "0"}, {"limit": "٣"}, {"after": "a~b~c"}],
+)
+def test_a_wrong_parameter_is_named(query: dict[str, str]) -> None:
+    with pytest.raises(Problem) as refused:
+        page_of(query)
+    assert [error.field for error in refused.value.errors] == list(query)
+
+
+def dunwell_explain(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "services", "explain", *words],
+        env={"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1", **environment},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+async def test_the_command_explains_a_decision_and_all_of_a_reminder(
+    world: World, database: Database
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    attempt = await world.ready("ada")
+    await world.redeem_one(attempt)
+    there = {"DUNWELL_DATABASE_URL": database.dsn("policy")}
+
+    decision = str(await last_decision(world))
+    done = await asyncio.to_thread(dunwell_explain, there, decision, "--language", "zh-CN")
+    assert done.returncode == 0, done.stderr
+    assert "答复：可以" in done.stdout
+    both = await asyncio.to_thread(
+        dunwell_explain, there, "--reminder", str(attempt.reminder_id), "--json"
+    )
+    told = [msgspec.json.decode(line) for line in both.stdout.splitlines()]
+    assert {each["checkpoint"] for each in told} == {"due", "redeem"}
+    nobody = await asyncio.to_thread(dunwell_explain, there, str(uuid4()))
+    assert (nobody.returncode, "no decision of this id" in nobody.stderr) == (1, True)
+    assert "DUNWELL_POLICY_URL" in (await asyncio.to_thread(dunwell_explain, {}, decision)).stderr
