@@ -88,7 +88,7 @@ async def log(
     connection: Connection,
     made: Sequence[Made],
     now: datetime,
-    checkpoint: Literal["due", "redeem"],
+    checkpoint: Literal["due", "redeem", "clearance"],
     rule_sets: RuleSets,
 ) -> None:
     """Write a batch of decisions, in a statement each for decisions, facts and repeats."""

@@ -19,6 +19,7 @@ from services.events.stops import (
 )
 from services.policy import activation, explain, held, intake, stops
 from services.policy.activation import Activation, Deactivation
+from services.policy.clearance_doors import ClearanceDoors
 from services.policy.handlers import Context
 from services.policy.locks import borrower_subject, lock, repeating
 from services.policy.redeem import redeem
@@ -50,6 +51,7 @@ class Doors:
         self._keys = keys
         self._outbox = outbox
         self._sandbox = sandbox
+        self._clearances = ClearanceDoors(context=context, db=db, keys=keys)
 
     def routes(self) -> list[web.RouteDef]:
         """The table of docs/architecture.md."""
@@ -68,6 +70,7 @@ class Doors:
             web.get("/v1/reminders/{id}/decisions", self.decisions),
             web.get("/v1/borrowers/{borrower_ref}/timeline", self.timeline),
             web.get("/v1/held", self.held),
+            *self._clearances.routes(),
         ]
 
     async def redeem(self, request: web.Request) -> web.Response:

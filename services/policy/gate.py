@@ -15,10 +15,10 @@ from services.policy.activation import ActiveByTenant
 from services.policy.decide import allowed_until
 from services.policy.decisions import Made
 from services.policy.gather import Asked, candidate_zones, facts_for
-from services.policy.known import Known, Row
+from services.policy.known import Known, Row, Who
 from services.policy.reminders import State
 from services.policy.ruleset import RuleSet
-from services.policy.rulesets import RuleSets, RulesUnreadable
+from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.policy.verdict import Outcome, Ruling, before_rules, judge, refusal, wait, within
 
 # No provider keeps a message longer for us than this; further ahead there is nothing to look for.
@@ -137,20 +137,10 @@ class Gate:
             return within(refusal(Outcome.DEFER, "stale_amount", until), r.valid_until)
         return None
 
-    def _rules(self, r: Redeem) -> RuleSet | str:
-        """The rules that hold for the borrower, or the code of what a person must mend."""
-        borrower = self._facts.borrowers.get((r.tenant, r.borrower_id))
-        if borrower is None or not candidate_zones(self._facts, (r.tenant, r.borrower_id)):
-            return "held_zone"
-        try:
-            rules = self._rule_sets.for_borrower(borrower, self._active.get(r.tenant, ()))
-        except RulesUnreadable:
-            return "held_rules"
-        return rules or "held_pack"
-
     def _ask(self, judged: Judged, row: Row | None) -> None:
         r = judged.redeem
-        rules = self._rules(r)
+        active = self._active.get(r.tenant, ())
+        rules = rules_for(self._facts, self._rule_sets, active, (r.tenant, r.borrower_id))
         point = _point(self._facts, r)
         if isinstance(rules, str) or point is None or row is None:
             code = rules if isinstance(rules, str) else "held_address"
@@ -182,6 +172,18 @@ class Gate:
         until = wait(self._facts.now, row["waits"] if row else 0)
         later = msgspec.structs.replace(ruling, outcome=Outcome.DEFER, until=until)
         return within(later, r.valid_until)
+
+
+def rules_for(facts: Known, rule_sets: RuleSets, active: Active, who: Who) -> RuleSet | str:
+    """The rules that hold for the borrower, or the code of what a person must mend."""
+    borrower = facts.borrowers.get(who)
+    if borrower is None or not candidate_zones(facts, who):
+        return "held_zone"
+    try:
+        rules = rule_sets.for_borrower(borrower, active)
+    except RulesUnreadable:
+        return "held_rules"
+    return rules or "held_pack"
 
 
 def _asked(facts: Known, r: Redeem, row: Row | None) -> Asked:

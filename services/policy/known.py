@@ -132,6 +132,7 @@ async def _add_contacts(
         [point for _, point in shared],
         known.now - HISTORY,
         list(own),
+        known.now,
     )
     for row in rows:
         # Unpacked, because this is done for every contact of every borrower.

@@ -19,17 +19,19 @@ SELECT policy.gate_now() AS gate_now, clock_timestamp() AS real_now
 -- contacts_of
 -- Every entry once: those of the borrowers asked for, then what others were sent at the same
 -- (shared) contact points.  Inbound entries are kept once a borrower already.  Ids only of those
--- that have to be told from the rest.
+-- that have to be told from the rest.  A clearance's reservation counts until it ends.
 SELECT tenant, borrower_id,
        CASE WHEN direction = 'inbound' OR contact_id = ANY ($4::uuid[]) THEN contact_id END AS named,
        contact_point_id, channel, direction, at, outcome, loan_id, account, creditor, purpose, more
   FROM contacts WHERE borrower_id = ANY ($1::uuid[]) AND at > $3 AND outcome <> 'cancelled'
+   AND (expires_at IS NULL OR expires_at > $5)
  UNION ALL
 SELECT tenant, borrower_id,
        CASE WHEN direction = 'inbound' OR contact_id = ANY ($4::uuid[]) THEN contact_id END AS named,
        contact_point_id, channel, direction, at, outcome, loan_id, account, creditor, purpose, more
   FROM contacts WHERE contact_point_id = ANY ($2::text[]) AND at > $3 AND outcome <> 'cancelled'
    AND direction = 'outbound' AND borrower_id <> ALL ($1::uuid[])
+   AND (expires_at IS NULL OR expires_at > $5)
 
 -- release
 -- Finished attempts of the same reminder give their place back; what was sent keeps it.
@@ -98,6 +100,7 @@ SELECT r.tenant, r.contact_id, r.borrower_id, r.contact_point_id, r.channel, 'in
     ON CONFLICT (contact_id, tenant) DO NOTHING
 
 -- open_bookings
--- Bookings that nobody has told the outcome of; they go on counting.
+-- Messages that nobody has told the outcome of; they go on counting.
 SELECT count(*) FROM contacts
- WHERE outcome = 'reserved' AND booked_at < clock_timestamp() - interval '10 minutes'
+ WHERE outcome = 'reserved' AND clearance_id IS NULL
+   AND booked_at < clock_timestamp() - interval '10 minutes'

@@ -1,0 +1,131 @@
+"""The doors of human and foreign channels: may I?, now, not after all, what happened, and what a
+visit needs.
+"""
+
+from uuid import UUID, uuid4
+
+import msgspec
+from aiohttp import web
+
+from services.events.base import Text
+from services.policy import clearances, reports, visits
+from services.policy.clearing import Question
+from services.policy.handlers import Context
+from services.policy.reports import Report
+from services.runtime.apikeys import EVERY_TENANT, ApiKeys, Scope
+from services.runtime.database import Pool, transaction
+from services.runtime.web import FieldError, Problem, json_response, read_json
+
+
+class NewLimits(visits.Limits, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tenant's thresholds, with the two people who answer for them."""
+
+    by: Text
+    approved_by: Text
+
+
+class ClearanceDoors:
+    """The routes and what they share."""
+
+    def __init__(self, *, context: Context, db: Pool, keys: ApiKeys) -> None:
+        self._context = context
+        self._db = db
+        self._keys = keys
+
+    def routes(self) -> list[web.RouteDef]:
+        """The table of docs/architecture.md."""
+        return [
+            web.post("/v1/clearances", self.ask),
+            web.get("/v1/clearances/{id}", self.show),
+            web.post("/v1/clearances/{id}:redeem", self.redeem),
+            web.post("/v1/clearances/{id}:release", self.release),
+            web.post("/v1/contacts", self.report),
+            web.get("/v1/visit-limits", self.limits),
+            web.put("/v1/visit-limits", self.limit),
+        ]
+
+    async def ask(self, request: web.Request) -> web.Response:
+        """May I make this contact?  A yes reserves its place."""
+        tenant = await self._tenant(request, "clearance", "ingest")
+        question = await read_json(request, Question)
+        _check(question)
+        answered = await clearances.ask(
+            self._db,
+            self._context.rule_sets,
+            tenant,
+            self._context.identify(tenant, question.borrower_ref),
+            question.clearance_id or uuid4(),
+            question,
+        )
+        return json_response(answered)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """What became of a clearance."""
+        tenant = await self._tenant(request, "clearance", "ingest")
+        return json_response(await clearances.shown(self._db, tenant, _id(request)))
+
+    async def redeem(self, request: web.Request) -> web.Response:
+        """The contact begins now: asked afresh."""
+        tenant = await self._tenant(request, "clearance", "ingest")
+        rule_sets = self._context.rule_sets
+        return json_response(await clearances.redeem(self._db, rule_sets, tenant, _id(request)))
+
+    async def release(self, request: web.Request) -> web.Response:
+        """Not after all."""
+        tenant = await self._tenant(request, "clearance", "ingest")
+        return json_response(await clearances.release(self._db, tenant, _id(request)))
+
+    async def report(self, request: web.Request) -> web.Response:
+        """What happened."""
+        tenant = await self._tenant(request, "clearance", "ingest")
+        report = await read_json(request, Report)
+        borrower_id = self._context.identify(tenant, report.borrower_ref)
+        recorded = await reports.record(self._db, tenant, borrower_id, report)
+        return json_response(recorded, 200 if recorded["known"] else 201)
+
+    async def limits(self, request: web.Request) -> web.Response:
+        """What a visit needs at least."""
+        tenant = await self._tenant(request, "clearance", "ingest", "admin")
+        async with transaction(self._db) as connection:
+            return json_response(await clearances.limits(connection, tenant))
+
+    async def limit(self, request: web.Request) -> web.Response:
+        """Set what a visit needs at least; somebody else has approved it."""
+        tenant = await self._tenant(request, "admin")
+        new = await read_json(request, NewLimits)
+        if new.by.strip().casefold() == new.approved_by.strip().casefold():
+            raise _wrong("approved_by", "is the same person as by", "have somebody else approve it")
+        values = msgspec.structs.asdict(new)
+        by, approved_by = values.pop("by"), values.pop("approved_by")
+        limits = visits.Limits(**values)
+        async with transaction(self._db) as connection:
+            await connection.execute(
+                clearances.SQL["limit_visits"],
+                tenant,
+                msgspec.json.encode(limits).decode(),
+                by.strip(),
+                approved_by.strip(),
+            )
+        return json_response(limits)
+
+    async def _tenant(self, request: web.Request, *scopes: Scope) -> str:
+        tenant = await self._keys.tenant(request, *scopes)
+        if tenant == EVERY_TENANT:
+            raise Problem(403, "tenant_missing", "use a key of the tenant whose borrower it is")
+        return tenant
+
+
+def _check(question: Question) -> None:
+    if question.visit is not None and question.channel != "visit":
+        raise _wrong("visit", "stands beside another channel", "leave it out")
+
+
+def _id(request: web.Request) -> UUID:
+    try:
+        return UUID(request.match_info["id"])
+    except ValueError:
+        raise Problem(404, "not_found", "the id in the path is not a UUID") from None
+
+
+def _wrong(field: str, problem: str, fix: str) -> Problem:
+    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])

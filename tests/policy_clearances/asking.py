@@ -1,0 +1,64 @@
+"""Questions and reports about the invented people of tests/policy_service/world.py."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.policy import clearances, reports
+from services.policy.clearances import Answered
+from services.policy.clearing import Point, Question
+from services.policy.reports import Report
+from services.policy.visits import Plan
+from tests.policy_service.world import AFTERNOON, TENANT, World, who
+
+
+def question(name: str, **changes: Any) -> Question:
+    """May we call this person about the first installment of their loan?"""
+    defaults: dict[str, Any] = {
+        "borrower_ref": name,
+        "loan_id": f"loan-{name}",
+        "installment_number": 1,
+        "channel": "call",
+        "purpose": "reminder",
+        "contact_point": Point(id=f"cp_{name}"),
+    }
+    return Question(**{**defaults, **changes})
+
+
+async def ask(
+    world: World, name: str, clearance_id: UUID | None = None, **changes: Any
+) -> Answered:
+    asked = question(name, **changes)
+    own = clearance_id or uuid4()
+    return await clearances.ask(world.db, world.rule_sets, TENANT, who(name), own, asked)
+
+
+async def redeem(world: World, clearance_id: UUID) -> Answered:
+    return await clearances.redeem(world.db, world.rule_sets, TENANT, clearance_id)
+
+
+async def report(world: World, name: str, **changes: Any) -> dict[str, Any]:
+    """A call that was not answered, just now."""
+    defaults: dict[str, Any] = {
+        "contact_id": uuid4(),
+        "borrower_ref": name,
+        "loan_ids": (f"loan-{name}",),
+        "channel": "call",
+        "outcome": "no_answer",
+        "at": AFTERNOON,
+    }
+    told = Report(**{**defaults, **changes})
+    return await reports.record(world.db, TENANT, who(name), told)
+
+
+def plan(opens: datetime, **changes: Any) -> Plan:
+    """Two people, two hours, approved by a third."""
+    defaults: dict[str, Any] = {
+        "people": ("staff-1", "staff-2"),
+        "window_from": opens,
+        "window_to": opens + timedelta(hours=2),
+        "plan_id": "plan-7",
+        "by": "staff-1",
+        "approved_by": "staff-9",
+    }
+    return Plan(**{**defaults, **changes})

@@ -1,0 +1,250 @@
+"""May I?, now, not after all: one gate for those who are no message of ours."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.events.permits import Verdict
+from services.policy import clearances
+from services.policy.clearing import Actor, Content, Point
+from services.runtime.database import transaction
+from services.runtime.web import Problem
+from tests.policy_clearances.asking import ask, redeem
+from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, cap, pack, stop, who
+
+NIGHT = datetime(2026, 6, 3, 2, 0, tzinfo=UTC)  # 22:00 in New York
+MORNING = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
+
+
+async def test_a_yes_books_a_place_that_ends(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    answer = await ask(world, "ada", actor=Actor(id="agency-1"), expires_in_seconds=600)
+    assert (answer.verdict, answer.state) == ("allow", "reserved")
+    assert answer.expires_at == AFTERNOON + timedelta(minutes=10)
+    assert answer.allowed_until is not None
+    assert answer.allowed_until > AFTERNOON
+    [row] = await world.rows("contacts")
+    assert (row["outcome"], row["channel"], row["expires_at"]) == (
+        "reserved",
+        "call",
+        answer.expires_at,
+    )
+    assert row["more"] is not None
+    assert "agency-1" in str(row["more"])
+    [decision] = await world.rows("decisions")
+    assert (decision["checkpoint"], decision["verdict"]) == ("clearance", "allow")
+    assert decision["decision_id"] == answer.decision_id
+
+
+async def test_a_question_without_a_reservation_books_nothing(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    answer = await ask(world, "ada", reserve=False)
+    assert (answer.verdict, answer.state) == ("allow", "allowed")
+    assert await world.rows("contacts") == []
+    assert (await redeem(world, answer.clearance_id)).state == "redeemed"
+    assert len(await world.rows("contacts", outcome="reserved")) == 1
+
+
+async def test_a_refusal_names_the_rule_its_law_and_the_instant(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.at(NIGHT)
+    answer = await ask(world, "ada")
+    assert (answer.verdict, answer.until) == ("defer", MORNING)
+    [reason] = answer.reasons
+    assert (reason.rule, reason.code, reason.cite) == (
+        "t-hours",
+        "outside_contact_window",
+        ("test",),
+    )
+    assert reason.says
+    assert await world.rows("contacts") == []
+
+
+async def test_the_same_id_gets_the_same_answer_and_books_once(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    own = uuid4()
+    first, again = [await ask(world, "ada", own) for _ in range(2)]
+    assert first == again
+    assert len(await world.rows("contacts")) == 1
+    with pytest.raises(Problem) as problem:
+        await ask(world, "ada", own, channel="whatsapp")
+    assert (problem.value.status, problem.value.code) == (409, "id_taken")
+
+
+async def test_a_stop_between_question_and_redeem_binds_the_redeem(world: World) -> None:
+    await world.rules(pack(WINDOW, "{id: t-stop, kind: stop_when, cite: [test], fact: [cease]}"))
+    await world.person("ada")
+    answer = await ask(world, "ada")
+    await world.send("stop.events", stop("ada", "cease"))
+    now = await redeem(world, answer.clearance_id)
+    assert (now.verdict, now.code, now.state) == ("suppress", "cease_communication", "refused")
+    assert [row["outcome"] for row in await world.rows("contacts")] == ["cancelled"]
+
+
+async def test_redeeming_leaves_its_own_reservation_out_and_ends_no_more(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    answer = await ask(world, "ada", expires_in_seconds=60)
+    for _ in range(2):
+        assert (await redeem(world, answer.clearance_id)).verdict == "allow"
+    await world.at(AFTERNOON + timedelta(hours=1))
+    assert (await ask(world, "ada")).code == "frequency_cap"
+    [row] = await world.rows("contacts")
+    assert (row["outcome"], row["expires_at"]) == ("reserved", None)
+
+
+async def test_a_reservation_counts_until_it_ends_and_then_nowhere(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    await ask(world, "ada", expires_in_seconds=60)
+    attempt = await world.ready("ada")
+    assert (await ask(world, "ada")).code == "frequency_cap"
+    await world.at(AFTERNOON + timedelta(seconds=60))
+    async with transaction(world.db) as connection:
+        await clearances.expire(connection)
+    assert [row["state"] for row in await world.rows("clearances", state="expired")] == ["expired"]
+    again = await world.ready("ada", due_at=AFTERNOON)
+    assert (await world.redeem_one(again)).verdict is Verdict.ALLOW
+    assert (await world.redeem_one(attempt)).verdict is not Verdict.ALLOW
+
+
+async def test_what_has_ended_counts_nowhere_before_any_sweep_too(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    first = await ask(world, "ada", expires_in_seconds=60)
+    await world.at(AFTERNOON + timedelta(seconds=60))
+    shown = await clearances.shown(world.db, TENANT, first.clearance_id)
+    assert shown["state"] == "expired"
+    second = await ask(world, "ada")
+    assert second.verdict == "allow"
+    # Too late for the first: its place is taken.
+    assert (await redeem(world, first.clearance_id)).code == "frequency_cap"
+
+
+async def test_a_reservation_of_2359_redeemed_at_0001_belongs_to_the_new_day(world: World) -> None:
+    await world.rules(pack(cap(1, "person")))
+    await world.person("ada")
+    midnight = datetime(2026, 6, 3, 4, 0, tzinfo=UTC)  # in New York
+    await world.at(midnight - timedelta(minutes=1))
+    answer = await ask(world, "ada", expires_in_seconds=600)
+    assert answer.allowed_until == midnight
+    await world.at(midnight + timedelta(minutes=1))
+    assert (await redeem(world, answer.clearance_id)).verdict == "allow"
+    [row] = await world.rows("contacts")
+    assert row["at"] == midnight + timedelta(minutes=1)
+    # The new day's one place is taken; the old day's would have been forgotten by now.
+    refused = await ask(world, "ada")
+    assert (refused.verdict, refused.until) == ("defer", midnight + timedelta(days=1))
+
+
+async def test_what_was_released_is_free_again_and_used_up(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    answer = await ask(world, "ada")
+    for _ in range(2):
+        released = await clearances.release(world.db, TENANT, answer.clearance_id)
+        assert released["state"] == "released"
+    assert (await redeem(world, answer.clearance_id)).code == "superseded"
+    assert (await ask(world, "ada")).verdict == "allow"
+
+
+async def test_a_clearance_of_another_tenant_is_not_there(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    answer = await ask(world, "ada")
+    for act in (
+        clearances.redeem(world.db, world.rule_sets, "zeta", answer.clearance_id),
+        clearances.release(world.db, "zeta", answer.clearance_id),
+        clearances.shown(world.db, "zeta", answer.clearance_id),
+    ):
+        with pytest.raises(Problem) as problem:
+            await act
+        assert problem.value.status == 404
+
+
+async def test_nobody_can_ask_about_another_borrowers_loan(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.person("bea")
+    with pytest.raises(Problem) as problem:
+        await ask(world, "ada", loan_id="loan-bea")
+    assert [error.field for error in problem.value.errors] == ["loan_id"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "code"),
+    [
+        ({"contact_point": Point(id="cp_unknown")}, "defer", "held_address"),
+        ({"loan_id": "loan-nobody"}, "defer", "feed_stale"),
+    ],
+)
+async def test_what_is_not_known_is_not_allowed(
+    world: World, changes: dict[str, object], verdict: str, code: str
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    answer = await ask(world, "ada", **changes)
+    assert (answer.verdict, answer.code) == (verdict, code)
+    assert [reason.code for reason in answer.reasons] == [code]
+
+
+async def test_nothing_is_owed_nothing_is_said(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.debt("ada", owed=0, version=2)
+    answer = await ask(world, "ada", purpose="collection")
+    assert (answer.verdict, answer.code) == ("suppress", "paid")
+
+
+async def test_messages_and_calls_stand_under_one_cap(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(2, "person")))
+    await world.person("ada")
+    message, other = await world.ready("ada"), await world.ready("ada")
+    call = await ask(world, "ada")
+    assert (await redeem(world, call.clearance_id)).verdict == "allow"
+    assert (await world.redeem_one(message)).verdict is Verdict.ALLOW
+    assert (await world.redeem_one(other)).verdict is Verdict.DEFER
+    assert (await ask(world, "ada")).code == "frequency_cap"
+
+
+@pytest.mark.parametrize("moment", [AFTERNOON, NIGHT])
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_the_same_question_gets_the_same_answer_by_clearance_and_by_redeem(
+    world: World, moment: datetime, stopped: bool
+) -> None:
+    await world.rules(pack(WINDOW, "{id: t-stop, kind: stop_when, cite: [test], fact: [opt_out]}"))
+    await world.person("ada")
+    attempt = await world.ready("ada")
+    await world.at(moment)
+    if stopped:
+        await world.send("stop.events", stop("ada"))
+    content = Content(opt_out="reply")
+    cleared = await ask(world, "ada", channel="sms", content=content, reserve=False)
+    redeemed = await world.redeem_one(attempt)
+    assert cleared.verdict == redeemed.verdict.value
+    assert (cleared.until, cleared.code, cleared.rule) == (
+        redeemed.until,
+        redeemed.code,
+        redeemed.rule,
+    )
+    assert cleared.allowed_until == redeemed.allowed_until
+
+
+async def test_a_place_without_an_active_pack_is_held(world: World) -> None:
+    await world.person("ada")
+    answer = await ask(world, "ada")
+    assert (answer.verdict, answer.code) == ("defer", "held_pack")
+
+
+async def test_no_reference_of_the_lenders_is_kept(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await ask(world, "ada", borrower_ref="0042-7")
+    assert "0042-7" not in repr(await world.rows("clearances"))
+    assert "0042-7" not in repr(await world.rows("decision_facts"))
+    assert [row["borrower_id"] for row in await world.rows("clearances")] == [who("ada")]
