@@ -1,0 +1,48 @@
+"""A tenant's own pack in several versions, with its cases, and the steps to put it in force."""
+
+from services.policy import activation, drafts
+from services.policy.activation import Activated, Activation
+from services.policy.drafts import Draft
+from services.runtime.database import transaction
+from tests.policy_service.world import TENANT, World
+
+
+def own(hours: str, *, pack: str = "acme-hours", rule: str = "acme-hours-day") -> str:
+    """One contact window."""
+    return (
+        f"pack: {pack}\ntitle: Acme's own hours\njurisdiction: anywhere\nstatus: in_force\n"
+        f"rules:\n  - {{id: {rule}, kind: contact_window, cite: [house rule],"
+        f' hours: {{daily: "{hours}"}}}}\n'
+    )
+
+
+CASES = """cases:
+- id: acme-at-night
+  packs: [acme-hours]
+  facts:
+    now: '2026-05-13T05:00:00Z'
+    actor: {role: creditor}
+    borrower: {zones: [{zone: America/New_York, basis: address}]}
+    debt: {id: D1, product: personal_loan}
+    contact: {channel: sms, purpose: reminder, recipient: debtor}
+  expect: {decision: defer, code: outside_contact_window, strict: false}
+"""
+
+
+async def drafted(world: World, text: str, *, by: str = "ann") -> Draft:
+    async with transaction(world.db) as connection:
+        return await drafts.draft(connection, TENANT, text, "acme-hours.yaml", by)
+
+
+async def approved(world: World, text: str, *, loosens_own: bool = False) -> Draft:
+    """Drafted by ann, checked, approved by bob."""
+    draft = await drafted(world, text)
+    async with transaction(world.db) as connection:
+        await drafts.check(connection, TENANT, draft.name, CASES, "cases.yaml")
+        return await drafts.approve(connection, TENANT, draft.name, "bob", loosens_own=loosens_own)
+
+
+async def activated(world: World, pack: str, **more: object) -> Activated:
+    asked = Activation(pack=pack, by="ann", approved_by="bob", **more)  # type: ignore[arg-type]
+    async with transaction(world.db) as connection:
+        return await activation.activate(connection, world.rule_sets, TENANT, asked, sandbox=False)

@@ -1,0 +1,154 @@
+"""A tenant's own pack, from a file to a second person's yes."""
+
+import hashlib
+
+import asyncpg
+import pytest
+
+from services.policy import drafts
+from services.policy.pack import load_shipped
+from services.runtime.database import transaction
+from services.runtime.web import Problem
+from tests.policy_service.world import TENANT, World
+from tests.policy_versions.own import CASES, activated, approved, drafted, own
+
+
+async def check(world: World, named: str, cases: str = CASES) -> drafts.Checked:
+    async with transaction(world.db) as connection:
+        return await drafts.check(connection, TENANT, named, cases, "cases.yaml")
+
+
+async def approve(world: World, named: str, by: str, *, loosens_own: bool = False) -> drafts.Draft:
+    async with transaction(world.db) as connection:
+        return await drafts.approve(connection, TENANT, named, by, loosens_own=loosens_own)
+
+
+def said(refused: pytest.ExceptionInfo[Problem]) -> str:
+    return "\n".join(f"{e.field} {e.problem} {e.fix}" for e in refused.value.errors)
+
+
+async def test_a_draft_is_named_by_its_hash_and_records_who_did_what_when(world: World) -> None:
+    text = own("09:00-18:00")
+    draft = await drafted(world, text)
+    assert draft.version == hashlib.sha256(text.encode()).hexdigest()
+    assert (draft.state, draft.drafted_by) == ("drafted", "ann")
+    checked = await check(world, draft.name)
+    assert checked.cases_right == 1
+    done = await approve(world, "acme-hours", "bob")
+    assert (done.state, done.approved_by, done.text) == ("approved", "bob", text)
+    assert done.drafted_at
+    assert done.checked_at
+    assert done.approved_at
+
+
+async def test_the_same_text_twice_is_one_draft_of_its_first_drafter(world: World) -> None:
+    first = await drafted(world, own("09:00-18:00"))
+    again = await drafted(world, own("09:00-18:00"), by="bob")
+    assert again == first
+
+
+async def test_nobody_approves_what_they_drafted_or_what_was_not_checked(world: World) -> None:
+    draft = await drafted(world, own("09:00-18:00"))
+    with pytest.raises(Problem) as refused:
+        await approve(world, draft.name, "bob")
+    assert "dunwell policy check" in said(refused)
+    await check(world, draft.name)
+    with pytest.raises(Problem) as refused:
+        await approve(world, draft.name, " Ann")
+    assert "somebody else" in said(refused)
+
+
+async def test_a_draft_with_a_wrong_case_is_not_checked(world: World) -> None:
+    draft = await drafted(world, own("00:00-24:00"))
+    with pytest.raises(Problem) as refused:
+        await check(world, draft.name)
+    assert "case acme-at-night" in said(refused)
+    with pytest.raises(Problem):
+        await approve(world, draft.name, "bob")
+
+
+async def test_cases_that_never_ask_the_draft_prove_nothing(world: World) -> None:
+    draft = await drafted(world, own("09:00-18:00"))
+    with pytest.raises(Problem) as refused:
+        await check(world, draft.name, CASES.replace("[acme-hours]", "[house]"))
+    assert "no case asks acme-hours" in said(refused)
+
+
+async def test_a_pack_that_can_not_be_read_is_refused_with_line_rule_and_field(
+    world: World,
+) -> None:
+    with pytest.raises(Problem) as refused:
+        await drafted(world, own("09:00-18:00").replace("daily", "dayly"))
+    assert "acme-hours.yaml:6: rule acme-hours-day: hours" in said(refused)
+    assert not await world.rows("drafts")
+
+
+async def test_a_tenant_may_not_redefine_a_shipped_rule_and_is_told_what_it_loosens(
+    world: World,
+) -> None:
+    rule = next(r for r in load_shipped("house").rules if r.kind == "contact_window")
+    with pytest.raises(Problem) as refused:
+        await drafted(world, own("00:00-24:00", rule=rule.id))
+    assert "is a rule of house, which forbids it" in said(refused)
+    assert "open at times that were closed" in said(refused)
+
+
+@pytest.mark.parametrize("pack", ["us-fed", "house", "always"])
+async def test_a_tenant_may_not_take_the_name_of_a_shipped_pack(world: World, pack: str) -> None:
+    with pytest.raises(Problem) as refused:
+        await drafted(world, own("09:00-18:00", pack=pack))
+    assert "shipped pack" in said(refused)
+
+
+async def test_two_drafts_that_wait_are_approved_by_hash_only(world: World) -> None:
+    one = await drafted(world, own("09:00-18:00"))
+    two = await drafted(world, own("10:00-18:00"))
+    with pytest.raises(Problem) as refused:
+        await approve(world, "acme-hours", "bob")
+    assert one.name in said(refused)
+    await check(world, two.name)
+    assert (await approve(world, two.name, "bob")).version == two.version
+
+
+async def test_a_tenants_own_version_loosens_only_with_a_word_that_is_recorded(
+    world: World,
+) -> None:
+    await approved(world, own("09:00-18:00"))
+    await activated(world, "acme-hours")
+    looser = await drafted(world, own("08:00-20:00"))
+    assert (await check(world, looser.name)).loosens
+    with pytest.raises(Problem) as refused:
+        await approve(world, looser.name, "bob")
+    assert "acme-hours-day" in said(refused)
+    assert "--loosens-own" in said(refused)
+    done = await approve(world, looser.name, "bob", loosens_own=True)
+    assert done.loosens == ("acme-hours-day",)
+    assert (await activated(world, "acme-hours")).version == looser.version
+
+
+async def test_a_tighter_version_needs_no_such_word(world: World) -> None:
+    await approved(world, own("09:00-18:00"))
+    await activated(world, "acme-hours")
+    assert (await approved(world, own("10:00-17:00"))).loosens == ()
+
+
+async def test_what_was_approved_when_nothing_was_in_force_is_not_put_over_something_stricter(
+    world: World,
+) -> None:
+    wide = await approved(world, own("08:00-20:00"))
+    narrow = await approved(world, own("09:00-18:00"))
+    await activated(world, narrow.name)
+    with pytest.raises(Problem) as refused:
+        await activated(world, wide.name)
+    assert "loosens acme-hours-day" in said(refused)
+
+
+async def test_the_database_keeps_a_draft_as_it_was_written(world: World) -> None:
+    await approved(world, own("09:00-18:00"))
+    for change in (
+        "UPDATE policy.drafts SET text = text || ' '",
+        "UPDATE policy.drafts SET approved_by = 'eve'",
+        "DELETE FROM policy.drafts",
+    ):
+        with pytest.raises(asyncpg.PostgresError):
+            await world.owner.execute(change)
