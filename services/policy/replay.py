@@ -11,6 +11,7 @@ import msgspec
 from services.policy import facts as v1
 from services.policy import words
 from services.policy.blocks.bars import Bar
+from services.policy.blocks.localtime import seconds
 from services.policy.pack import Pack, PackError, load_text
 from services.policy.question import Question
 from services.policy.ruleset import RuleSet, compile_rules
@@ -133,7 +134,26 @@ class Changed:
         if answer.outcome is Outcome.ALLOW:
             # None of the rules of then blocked; does one of the new?
             return not any(bar.blocks(question.now) for bar in fresh)
-        return not fresh and not _bars(self._gone, question)
+        gone = _bars(self._gone, question)
+        if answer.outcome is Outcome.DEFER and answer.until is not None:
+            return _defers_alike(fresh, gone, question.now, seconds(answer.until))
+        return not fresh and not gone
+
+
+def _defers_alike(fresh: list[Bar], gone: list[Bar], now: int, until: int) -> bool:
+    """Whatever the rules that stay say: they block at no hour for good, and not at `until`."""
+    for bar in fresh:
+        if bar.blocks(until) or (bar.blocks(now) and not bar.objection(now).curable):
+            return False
+    if not gone:
+        return True  # those that stay block until then, as they did
+    t = now
+    while t < until:  # else the new ones have to
+        blocking = [bar.changes(t) for bar in fresh if bar.blocks(t)]
+        if not blocking:
+            return False
+        t = max(blocking)
+    return True
 
 
 class RecordedRules:

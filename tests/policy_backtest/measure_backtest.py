@@ -121,7 +121,7 @@ async def main(count: int) -> None:
         print(f"{count:,} decisions, {float(size):,.0f} characters of facts each")
         await owner.close()
         name, text = pack_text("house")
-        tighter = Draft(name, text.replace("09:00-20:00", "09:30-19:30"))
+        tighter = Draft(name, text.replace("09:00-20:00", "09:00-19:30"))
         for jobs in (1, 2):
             await measure(database, (tighter,), jobs, "against a tighter house")
             await measure(database, (), jobs, "verify")
