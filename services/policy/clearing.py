@@ -335,7 +335,7 @@ def entry(question: Question) -> dict[str, object]:
         if question.contact_point.place == "personal"
         else question.contact_point.place,
         "class": None if question.class_ == "ordinary" else question.class_,
-        "collector": None if question.actor.id == "us" else question.actor.id,
+        "collector": question.actor.id,
         "technology": question.technology,
         "event": question.event,
     }

@@ -201,7 +201,7 @@ async def _more(
         "person": None if report.person == "debtor" else report.person,
         "place": None if report.place == "personal" else report.place,
         "class": None if report.class_ == "ordinary" else report.class_,
-        "collector": None if report.collector == "us" else report.collector,
+        "collector": report.collector,  # without one it counts as anybody's
         "technology": report.technology,
         "event": report.event,
         "consented": report.consented or None,
