@@ -9,10 +9,10 @@ from services.policy import activation, explain, jurisdictions, rollback
 from services.policy.activation import Activation, Deactivation
 from services.policy.cli_backtest import backtest_command
 from services.policy.cli_drafts import approve_command, check_command, draft_command
+from services.policy.cli_explain import explain_command
 from services.policy.cli_reading import Instant
 from services.policy.cli_status import status_command
 from services.policy.cli_whatif import whatif_command
-from services.policy.cli_why import explain_command
 from services.policy.cli_writing import APPROVED_BY, BY, TENANT, beside_the_sandbox, on_database
 from services.policy.rollback import Rollback, RolledBack
 from services.policy.rulesets import RuleSets
