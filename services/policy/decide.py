@@ -58,12 +58,27 @@ def decide(rules: RuleSet, facts: Facts, now: datetime) -> Decision:
 
     Raises FactsError if a zone does not exist; facts from `facts_from` have been checked.
     """
+    return _weigh(rules, _question(facts, now))[0]
+
+
+def decide_until(
+    rules: RuleSet, facts: Facts, now: datetime, limit: datetime
+) -> tuple[Decision, datetime | None]:
+    """`decide`, and for an allow its `allowed_until`, at little more than the price of one."""
     question = _question(facts, now)
+    decision, bars = _weigh(rules, question)
+    if not isinstance(decision, Allow):
+        return decision, None
+    return decision, _lasts(rules, question, bars, limit)
+
+
+def _weigh(rules: RuleSet, question: Question) -> tuple[Decision, list[Bar]]:
+    """The decision, and the bars of the rules that may block now or later."""
     at = question.now
     bars: list[Bar] = []
     blocking: list[Blocking] = []
     warning: list[Blocking] = []
-    for rule in rules.applying(question):
+    for rule in rules.asked(question):
         bar = rule.bar(question)
         if bar is None:
             continue
@@ -76,17 +91,17 @@ def decide(rules: RuleSet, facts: Facts, now: datetime) -> Decision:
             blocking.append((rule, bar, bar.objection(at)))
     warnings = _reasons(warning, at) if warning else ()
     if not blocking:
-        return Allow(warnings=warnings)
+        return Allow(warnings=warnings), bars
     reasons = _reasons(blocking, at)
     if not all(objection.curable for _, _, objection in blocking):
-        return Suppress(reasons=reasons, warnings=warnings)
+        return Suppress(reasons=reasons, warnings=warnings), bars
     # A rule without an own answer within the horizon leaves none to all of them together.
     # Until the latest own answer there is always one that blocks.
     latest = reasons[0].until if all(reason.until for reason in reasons) else None
     until = None if latest is None else _first_free(bars, seconds(latest), at + HORIZON)
     if until is None:
-        return Suppress(reasons=(_NO_COMMON_WINDOW, *reasons), warnings=warnings)
-    return Defer(until=instant(until), reasons=reasons, warnings=warnings)
+        return Suppress(reasons=(_NO_COMMON_WINDOW, *reasons), warnings=warnings), bars
+    return Defer(until=instant(until), reasons=reasons, warnings=warnings), bars
 
 
 def allowed_until(rules: RuleSet, facts: Facts, now: datetime, limit: datetime) -> datetime:
@@ -94,13 +109,17 @@ def allowed_until(rules: RuleSet, facts: Facts, now: datetime, limit: datetime) 
     rule would block or a new day begins in a zone in which days are counted.
     """
     question = _question(facts, now)
+    bars = [bar for r in rules.asked(question) if r.blocks and (bar := r.bar(question)) is not None]
+    return _lasts(rules, question, bars, limit)
+
+
+def _lasts(rules: RuleSet, question: Question, bars: list[Bar], limit: datetime) -> datetime:
     end = seconds(limit)
     for zone in (*question.zones, *rules.fixed_zones):
         end = min(end, _next_day(zone, question.now, end))
-    for rule in rules.applying(question):
-        bar = rule.bar(question) if rule.blocks else None
+    for bar in bars:
         t = question.now
-        while bar is not None and t < end:
+        while t < end:
             if t > question.now and bar.blocks(t):
                 end = t
             t = bar.changes(t)

@@ -59,12 +59,19 @@ class Rule(Struct, frozen=True, kw_only=True):
 Bind = Callable[[Question, Zones], Bar | None]
 
 
+def _never(rule: Rule, question: Question) -> bool:
+    return False
+
+
 class Kind(Struct, frozen=True):
     """A kind of rule: how it is written, and how it is compiled.
 
     `compile(rule, calendars)` raises Invalid with a path inside the rule, or UnknownCalendar.
+    `silent(rule, question)`: there is nothing here that the rule could object to, so it need not be
+    asked. It may look only at what `kind_of_contact` compares: the answer is kept for all the like.
     """
 
     written: type[Rule]
     compile: Callable[[Any, Calendars], Bind]
     judges_unless: bool = False  # it looks at the rule's `unless` itself
+    silent: Callable[[Any, Question], bool] = _never

@@ -9,7 +9,7 @@ from services.policy.blocks.calendars import Calendar
 from services.policy.blocks.conditions import Lift, lift
 from services.policy.blocks.durations import UnknownCalendar
 from services.policy.blocks.localtime import ALWAYS, DAY, NEVER, Zone, day_number
-from services.policy.blocks.scope import scope_key, tests_of
+from services.policy.blocks.scope import kind_of_contact, scope_key, tests_of
 from services.policy.blocks.stops import covering, life, needs_zone, possible_life
 from services.policy.blocks.zones import EVERY_CANDIDATE, Zones, chosen
 from services.policy.pack import Pack, PackError, Problem
@@ -29,7 +29,9 @@ class CompiledRule:
         "_effective",
         "_lifts",
         "_plain",
+        "_rule",
         "_scope",
+        "_silent",
         "_stops",
         "_tests",
         "_zones",
@@ -59,6 +61,7 @@ class CompiledRule:
         self._lifts: list[Lift] = [] if kind.judges_unless else [lift(c) for c in rule.unless]
         self._plain = not (self._stops or self._effective or self._lifts)
         self._bind = kind.compile(rule, calendars)
+        self._rule, self._silent = rule, kind.silent
 
     def asks(self, key: str) -> bool:
         """Does its scope compare this fact?"""
@@ -68,6 +71,10 @@ class CompiledRule:
         """Is the contact in its scope? Its `stop`, which moves with the clock, is
         left to the bar."""
         return all(test(question) for test in self._tests)
+
+    def silent(self, question: Question) -> bool:
+        """Has it nothing to look at in any contact of this kind?"""
+        return self._silent(self._rule, question)
 
     def bar(self, question: Question) -> Bar | None:
         """What the rule has to say about this contact, at `now` and later; None if it can block it
@@ -123,6 +130,8 @@ class Guarded:
 
     def changes(self, t: int) -> int:
         earliest = self._bar.changes(t)
+        if not self._bar.blocks(t):
+            return earliest  # until then nothing is barred that could be lifted
         for timed in (*self._asked, *self._bound()):
             earliest = min(earliest, timed.changes(t))
         return earliest
@@ -155,6 +164,7 @@ class RuleSet:
 
     __slots__ = (
         "_applying",
+        "_asked",
         "_by_days",
         "_by_sequence",
         "fixed_zones",
@@ -172,6 +182,7 @@ class RuleSet:
         self._by_sequence = any(rule.asks("sequence") for rule in rules)
         self._by_days = any(rule.asks("days_past_due") for rule in rules)
         self._applying: dict[tuple[object, ...], tuple[CompiledRule, ...]] = {}
+        self._asked: dict[tuple[object, ...], tuple[CompiledRule, ...]] = {}
         self.fixed_zones: tuple[Zone, ...] = tuple(
             {
                 fixed
@@ -183,7 +194,24 @@ class RuleSet:
 
     def applying(self, question: Question) -> tuple[CompiledRule, ...]:
         """The rules whose scope the contact is in; looked up, for few kinds of contact are many."""
-        key = scope_key(question, sequence=self._by_sequence, days=self._by_days)
+        return self._within(question, self._scope_key(question))
+
+    def asked(self, question: Question) -> tuple[CompiledRule, ...]:
+        """Of those, the rules that have something to look at; the others make no bar."""
+        scope = self._scope_key(question)
+        key = kind_of_contact(question, scope)
+        found = self._asked.get(key)
+        if found is None:
+            if len(self._asked) > _REMEMBERED:
+                self._asked.clear()
+            within = self._within(question, scope)
+            found = self._asked[key] = tuple(r for r in within if not r.silent(question))
+        return found
+
+    def _scope_key(self, question: Question) -> tuple[object, ...]:
+        return scope_key(question, sequence=self._by_sequence, days=self._by_days)
+
+    def _within(self, question: Question, key: tuple[object, ...]) -> tuple[CompiledRule, ...]:
         found = self._applying.get(key)
         if found is None:
             if len(self._applying) > _REMEMBERED:

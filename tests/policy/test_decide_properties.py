@@ -11,6 +11,7 @@ from hypothesis import event, given
 from services.policy.decide import Allow, Decision, Defer, Suppress, allowed_until, decide
 from services.policy.facts import Facts, facts_from
 from services.policy.pack import Origin, inline_pack
+from services.policy.question import Question
 from services.policy.ruleset import RuleSet, compile_rules
 from services.policy.yamlfile import Document
 from tests.policy import oracle
@@ -48,6 +49,15 @@ def instants_to_try(now: datetime, end: datetime) -> list[datetime]:
         found.append(t)
         t += MINUTE if t - now < timedelta(days=1) or end - t < timedelta(hours=2) else 20 * MINUTE
     return found
+
+
+@given(case=cases())
+def test_a_rule_that_is_not_asked_has_nothing_to_say(case: Case) -> None:
+    rules, question = rules_of(case), Question(facts_of(case), now_of(case))
+    asked = rules.asked(question)
+    assert set(asked) <= set(rules.applying(question))
+    for rule in rules.applying(question):
+        assert rule in asked or rule.bar(question) is None
 
 
 @given(case=cases())

@@ -64,6 +64,26 @@ def scope_key(question: Question, *, sequence: bool, days: bool) -> tuple[object
     )
 
 
+def kind_of_contact(question: Question, scope: tuple[object, ...]) -> tuple[object, ...]:
+    """The scope's facts, those that rules bar outright, and what there is nothing of: two questions
+    with the same key have the same silent rules (`Kind.silent`)."""
+    facts, contact = question.facts, question.contact
+    balance, sender = facts.debt.balance, contact.sender
+    return (
+        scope,
+        not facts.stops,
+        balance is not None and balance <= 0,
+        contact.content is None,
+        not question.history,
+        not facts.preferences,
+        not facts.duties,
+        not question.best_zones,
+        contact.contact_point.provided_by,
+        sender.caller_id,
+        sender.device,
+    )
+
+
 def tests_of(scope: Scope, *, unknown: bool) -> list[Test]:
     """One test for each key but `stop`, which moves with the clock. An unknown fact gives
     `unknown`: it matches in `applies` and does not match in `unless`.

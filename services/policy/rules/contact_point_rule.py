@@ -95,3 +95,8 @@ _FACTS: Mapping[str, Callable[[Question], object]] = {
     "caller_id": lambda question: question.contact.sender.caller_id,
     "device": lambda question: question.contact.sender.device,
 }
+
+
+def not_denied(rule: ContactPointRule, question: Question) -> bool:
+    """What it denies is not so."""
+    return _FACTS[rule.deny.key](question) not in rule.deny.values

@@ -216,3 +216,8 @@ def _opening(here: Zone, t: int, until: int | None) -> str:
     if until is None:
         return "No open hour follows within 45 days."
     return f"Contact may start {moment(here, until, t)}."
+
+
+def no_wish(rule: ContactWindow, question: Question) -> bool:
+    """It is about wishes, and none is on record."""
+    return rule.hours is None and not question.facts.preferences

@@ -41,3 +41,8 @@ def content_must_include(rule: ContentMustInclude, calendars: Calendars) -> Bind
         return None
 
     return bind
+
+
+def no_content(rule: Rule, question: Question) -> bool:
+    """Not rendered yet."""
+    return question.contact.content is None

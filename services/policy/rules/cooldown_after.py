@@ -64,3 +64,8 @@ class Cooling:
     def _says(self, t: int, until: int | None) -> str:
         again = free_again(self._zones, t, until)
         return f"An earlier contact bars another for {self._length}. {again}"
+
+
+def no_event(rule: CooldownAfter, question: Question) -> bool:
+    """No contact before."""
+    return not question.history

@@ -144,3 +144,9 @@ def _excluded(exclude: frozenset[str], past: Past, question: Question) -> bool:
     return "requested" in exclude and any(
         other.id == entry.in_reply_to and other.requests_contact for _, other in question.history
     )
+
+
+def nothing_counted(rule: FrequencyCap, question: Question) -> bool:
+    """No contact before, and one is allowed; local dates without a zone are another matter."""
+    local = rule.window.rolling is None
+    return not question.history and rule.max > 0 and bool(question.best_zones or not local)

@@ -68,3 +68,8 @@ class Overdue:
     def objection(self, t: int) -> Objection:
         sentence = f"A duty of the lender or collector is overdue: {self._name}."
         return Objection("required_action_overdue", False, lambda until: sentence)
+
+
+def no_duty(rule: Obligation, question: Question) -> bool:
+    """No duty has arisen."""
+    return not question.facts.duties

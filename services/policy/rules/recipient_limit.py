@@ -90,3 +90,8 @@ _DISCLOSURE = Standing(
     "Such a recipient may be contacted only with content known not to say or show a debt.",
 )
 _LIMIT = "Such a recipient may be contacted {} only, and has not asked to be contacted again."
+
+
+def among_allowed(rule: RecipientLimit, question: Question) -> bool:
+    """The recipient is one of those it allows."""
+    return question.contact.recipient in rule.allowed

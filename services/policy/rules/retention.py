@@ -48,3 +48,8 @@ def retention(rule: Retention, calendars: Calendars) -> Bind:
 
 def _never(question: Question, zones: Zones) -> Bar | None:
     return None
+
+
+def no_contact_matter(rule: Retention, question: Question) -> bool:
+    """How long records are kept has nothing to do with a contact."""
+    return True

@@ -187,3 +187,11 @@ _SENTENCES = {
     "inconvenient_place": "The borrower asked not to be reached at this place.",
     "nothing_due": "Nothing is due.",
 }
+
+
+def no_stop(rule: StopWhen, question: Question) -> bool:
+    """No stop is recorded, and none follows from the balance."""
+    if question.facts.stops:
+        return False
+    balance = question.facts.debt.balance
+    return "nothing_due" not in rule.fact or balance is None or balance > 0
