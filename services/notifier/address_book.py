@@ -18,7 +18,7 @@ from services.runtime import queries
 from services.runtime.database import Connection
 
 SQL = queries.load(Path(__file__).with_name("address_book.sql"))
-SOURCE = "dunwell/notifier"
+SOURCE = "/dunwell/notifier"
 
 Owner = tuple[str, UUID]
 

@@ -13,7 +13,7 @@ from services.events.words import Channel, Outcome
 from services.notifier.store import Row
 from services.runtime.metrics import ATTEMPTS
 
-SOURCE = "dunwell/notifier"
+SOURCE = "/dunwell/notifier"
 
 # An intent that found no contact point to try reached no channel either, but its end must be told.
 NOWHERE = "none"

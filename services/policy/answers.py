@@ -12,7 +12,7 @@ from services.events.reminders import (
 from services.policy.decisions import Made
 from services.policy.verdict import Outcome
 
-SOURCE = "dunwell/policy"
+SOURCE = "/dunwell/policy"
 
 
 def answer(due: ReminderDue, made: Made, now: datetime) -> Record | None:
