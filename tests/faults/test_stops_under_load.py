@@ -78,8 +78,9 @@ async def no_send_started_after(siege: Siege, answered: dict[int, tuple[str, dat
     one that was given before reaches the provider within ten seconds."""
     rows = await siege.owner.fetch(
         "SELECT r.loan_id, a.channel, a.attempt_id::text AS attempt, p.issued_at"
-        " FROM notifier.attempts a JOIN policy.permits p USING (attempt_id, tenant)"
-        " JOIN scheduler.reminders r USING (reminder_id, tenant)"
+        " FROM notifier.attempts a"
+        " JOIN policy.permits p ON p.attempt_id = a.attempt_id AND p.tenant = a.tenant"
+        " JOIN scheduler.reminders r ON r.reminder_id = a.reminder_id AND r.tenant = a.tenant"
     )
     received = {
         line["attempt_id"]: datetime.fromisoformat(line["t_recv"]) for line in await siege.history()
