@@ -86,6 +86,15 @@ async def test_a_stop_between_question_and_redeem_binds_the_redeem(world: World)
     assert [row["outcome"] for row in await world.rows("contacts")] == ["cancelled"]
 
 
+async def test_a_stop_binds_calls_to_the_borrower_whatever_the_packs_say(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.send("stop.events", stop("ada", "attorney"))
+    answer = await ask(world, "ada")
+    assert (answer.verdict, answer.rule) == ("suppress", "always-stops-people")
+    assert (await ask(world, "ada", recipient="attorney")).verdict == "allow"
+
+
 async def test_redeeming_leaves_its_own_reservation_out_and_ends_no_more(world: World) -> None:
     await world.rules(pack(WINDOW, cap(1, "person")))
     await world.person("ada")
