@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from services.policy import words
 from services.policy.blocks.bars import Bar, Objection
-from services.policy.blocks.localtime import DAY, MIDNIGHT, UnknownZone, Zone, instant, seconds
+from services.policy.blocks.localtime import DAY, UnknownZone, instant, seconds
 from services.policy.facts import Facts, FactsError
 from services.policy.question import Question
 from services.policy.ruleset import CompiledRule, RuleSet
@@ -116,7 +116,7 @@ def allowed_until(rules: RuleSet, facts: Facts, now: datetime, limit: datetime) 
 def _lasts(rules: RuleSet, question: Question, bars: list[Bar], limit: datetime) -> datetime:
     end = seconds(limit)
     for zone in (*question.zones, *rules.fixed_zones):
-        end = min(end, _next_day(zone, question.now, end))
+        end = min(end, zone.date_ends(question.now))
     for bar in bars:
         t = question.now
         while t < end:
@@ -131,14 +131,6 @@ def _question(facts: Facts, now: datetime) -> Question:
         return Question(facts, now)
     except UnknownZone as error:
         raise FactsError(f"borrower.zones: {error} is not an IANA time zone") from error
-
-
-def _next_day(zone: Zone, t: int, end: int) -> int:
-    """The first later instant, at most `end`, that shows another local date."""
-    today = zone.day(t)
-    while t < end and zone.day(t) == today:
-        t = zone.next_mark(t, MIDNIGHT)
-    return min(t, end)
 
 
 def _reasons(blocking: list[Blocking], now: int) -> tuple[Reason, ...]:

@@ -65,7 +65,7 @@ def make(
     facts = _encoder.encode(_compact(ruling)) if ruling.facts else None
     facts_hash = hashlib.sha256(facts).digest() if facts else None
     said = (ruling.outcome, ruling.code, ruling.rule, rule_set, facts_hash, attempt_id is None)
-    digest = hashlib.blake2b(repr(said).encode(), digest_size=16).digest()
+    digest = hashlib.blake2b(_encoder.encode(said), digest_size=16).digest()
     waiting = ruling.outcome in (Outcome.DEFER, Outcome.HOLD)
     repeats = waiting and before is not None and before.digest == digest
     if repeats and before is not None:

@@ -12,14 +12,21 @@ import msgspec
 from services.events.permits import ContentFacts, Redeem
 from services.policy import booking, words
 from services.policy.activation import ActiveByTenant
-from services.policy.decide import allowed_until
 from services.policy.decisions import Made
 from services.policy.gather import Asked, candidate_zones, facts_for
 from services.policy.known import Known, Row, Who
 from services.policy.reminders import State
 from services.policy.ruleset import RuleSet
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
-from services.policy.verdict import Outcome, Ruling, before_rules, judge, refusal, wait, within
+from services.policy.verdict import (
+    Outcome,
+    Ruling,
+    before_rules,
+    judge_until,
+    refusal,
+    wait,
+    within,
+)
 
 # No provider keeps a message longer for us than this; further ahead there is nothing to look for.
 LONGEST_VALIDITY = timedelta(hours=24)
@@ -148,7 +155,8 @@ class Gate:
             return
         now = self._facts.now
         facts = facts_for(self._facts, judged.asked, r.channel.value, point, r.content)
-        answer = judge(rules, facts, now)
+        limit = min(r.valid_until, now + LONGEST_VALIDITY)
+        answer, until = judge_until(rules, facts, now, limit)
         judged.rule_set = rules.version
         judged.ruling = Ruling(
             outcome=answer.outcome,
@@ -159,9 +167,8 @@ class Gate:
             answers=(answer,),
             facts=(facts,),
         )
-        if answer.outcome is Outcome.ALLOW:
-            limit = min(r.valid_until, now + LONGEST_VALIDITY)
-            judged.allowed_until = min(limit, allowed_until(rules, facts, now, limit))
+        if answer.outcome is Outcome.ALLOW and until is not None:
+            judged.allowed_until = min(limit, until)
         elif answer.outcome is Outcome.SUPPRESS and _others(r, row):
             # This channel is out, another may do: the reminder is asked about again at once.
             judged.barred = r.channel.value

@@ -11,7 +11,7 @@ from typing import assert_never
 
 import msgspec
 
-from services.policy.decide import Allow, Defer, Reason, Suppress, decide
+from services.policy.decide import Allow, Decision, Defer, Reason, Suppress, decide, decide_until
 from services.policy.facts import Facts
 from services.policy.gather import Asked, facts_for
 from services.policy.known import Known, Row
@@ -122,8 +122,19 @@ def ask(
 def judge(rules: RuleSet, facts: Facts, now: datetime) -> Answer:
     """The rules' answer.  A zone that nobody knows is for a person to mend: it holds, unless some
     other reason is final anyway."""
+    return _answer(facts, decide(rules, facts, now))
+
+
+def judge_until(
+    rules: RuleSet, facts: Facts, now: datetime, limit: datetime
+) -> tuple[Answer, datetime | None]:
+    """The same, and for a yes how long it lasts, at most until `limit`."""
+    decision, until = decide_until(rules, facts, now, limit)
+    return _answer(facts, decision), until
+
+
+def _answer(facts: Facts, decision: Decision) -> Answer:
     channel, point = facts.contact.channel, facts.contact.contact_point.id or ""
-    decision = decide(rules, facts, now)
     until: datetime | None
     match decision:
         case Allow():

@@ -64,7 +64,7 @@ class Zone:
     few days.
     """
 
-    __slots__ = ("_days", "_info", "_starts", "alone", "name")
+    __slots__ = ("_date", "_days", "_info", "_starts", "alone", "name")
 
     def __init__(self, name: str) -> None:
         try:
@@ -77,6 +77,7 @@ class Zone:
         self.alone: tuple[Zone, ...] = (self,)
         self._days: dict[int, tuple[Segment, ...]] = {}
         self._starts: dict[int, int] = {}
+        self._date = (0, 0)  # a stretch with one local date: the one asked about last
 
     def segment(self, t: int) -> Segment:
         """The stretch of constant offset round `t`, cut at UTC midnights."""
@@ -93,6 +94,16 @@ class Zone:
     def clock(self, t: int) -> int:
         """What the wall clock shows, in seconds since midnight."""
         return (t + self.segment(t)[2]) % DAY
+
+    def date_ends(self, t: int) -> int:
+        """The first later instant that shows another local date."""
+        first, end = self._date
+        if not first <= t < end:
+            today, end = self.day(t), self.next_mark(t, MIDNIGHT)
+            while self.day(end) == today:
+                end = self.next_mark(end, MIDNIGHT)
+            self._date = (t, end)
+        return end
 
     def steady_until(self, t: int) -> int:
         """The offset stays what it is until this instant at least: the next change of clocks, or
