@@ -1,5 +1,6 @@
 """HTTP for lenders: give addresses, read attempts.  What goes in never comes out again."""
 
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from services.runtime.apikeys import ApiKeys
 from services.runtime.database import Pool, transaction
 from services.runtime.identity import surrogate
 from services.runtime.outbox import Outbox
-from services.runtime.web import FieldError, Problem, json_response, read_json
+from services.runtime.web import FieldError, Problem, described, json_response, read_json
 
 MAX_CONTACT_POINTS = 20
 MAX_REF = 200
@@ -88,6 +89,7 @@ def lender_routes(db: Pool, relay: Outbox, api_keys: ApiKeys, keys: Keys) -> lis
         web.put("/v1/borrowers/{borrower_ref}/contact-points", put_contact_points),
         web.get("/v1/attempts/{attempt_id}", get_attempt),
         web.get("/v1/reminders/{reminder_id}/attempts", get_attempts),
+        described(Path(__file__).with_name("openapi.yaml")),
     ]
 
 

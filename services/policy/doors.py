@@ -1,5 +1,6 @@
 """Policy's HTTP doors: redeem, the paid door, stops, consents, preferences, activations, why."""
 
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from services.policy.timeline import page_of, timeline
 from services.runtime.apikeys import EVERY_TENANT, ApiKeys
 from services.runtime.database import Pool, transaction
 from services.runtime.outbox import Outbox
-from services.runtime.web import FieldError, Problem, json_response, read_json
+from services.runtime.web import FieldError, Problem, described, json_response, read_json
 
 E = TypeVar("E", bound=StopEvent)
 
@@ -71,6 +72,7 @@ class Doors:
             web.get("/v1/borrowers/{borrower_ref}/timeline", self.timeline),
             web.get("/v1/held", self.held),
             *self._clearances.routes(),
+            described(Path(__file__).with_name("openapi.yaml")),
         ]
 
     async def redeem(self, request: web.Request) -> web.Response:

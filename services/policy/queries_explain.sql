@@ -24,11 +24,13 @@ SELECT pack, version, text
 
 -- timeline
 -- What is known of a borrower, oldest first, from ($3, $4, $5) on, that excluded.  A decision is
--- found through its reminder, or its attempt; a receipt is the outcome of its contact.
+-- found through its reminder or its clearance; a receipt is the outcome of its contact.
 WITH points AS (
     SELECT contact_point_id FROM contact_points WHERE borrower_id = $2 AND tenant = $1
 ), asked AS (
     SELECT reminder_id FROM reminders WHERE borrower_id = $2 AND tenant = $1
+     UNION ALL
+    SELECT clearance_id FROM clearances WHERE borrower_id = $2 AND tenant = $1
 ), stopped AS (
     SELECT s.* FROM stops s WHERE s.borrower_id = $2 AND s.tenant = $1
      UNION

@@ -1,10 +1,15 @@
 """HTTP doors: problem+json errors, strict JSON bodies, size limits."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import asyncpg
 import msgspec
 import structlog
+import yaml
 from aiohttp import web
 
 T = TypeVar("T")
@@ -70,6 +75,11 @@ async def problems(
         return answer
     except web.HTTPException:
         raise
+    except asyncpg.DataError as error:
+        # A number or a date of the right form that no column holds; its transaction is undone.
+        structlog.get_logger().warning("request_refused", error=type(error).__name__)
+        fix = "a number or a date is too large or too small to be stored"
+        return Problem(422, "invalid", fix).response()
     except Exception as error:
         # The class only: a message may quote the data that caused it.
         structlog.get_logger().error("request_failed", error=type(error).__name__)
@@ -103,6 +113,17 @@ async def read_json(request: web.Request, type_: type[T]) -> T:
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(400, "not_json", "the body is not valid JSON in UTF-8") from None
+
+
+def described(document: Path) -> web.RouteDef:
+    """`GET /openapi.json`, without a key: the OpenAPI document of a service, as JSON."""
+    read = lru_cache(maxsize=1)(lambda: _encode(yaml.safe_load(document.read_text("utf-8"))))
+
+    async def show(request: web.Request) -> web.Response:
+        # Half a second's work the first time: beside the other doors, not in their way.
+        return web.Response(body=await asyncio.to_thread(read), content_type="application/json")
+
+    return web.get("/openapi.json", show)
 
 
 def json_response(value: object, status: int = 200) -> web.Response:

@@ -1,6 +1,7 @@
 """The scheduler's HTTP doors: facts in, reminders and the balance out."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from services.runtime import clock
 from services.runtime.apikeys import ApiKeys
 from services.runtime.database import ACQUIRE_SECONDS, Connection, Pool, transaction
 from services.runtime.outbox import Outbox
-from services.runtime.web import FieldError, Problem, json_response, read_json
+from services.runtime.web import FieldError, Problem, described, json_response, read_json
 from services.scheduler import bodies, intake, store_reminders
 from services.scheduler.conflicts import Fact
 from services.scheduler.intake import Context, Outcome, Status
@@ -53,6 +54,7 @@ class Doors:
             web.get("/v1/reminders/{reminder_id}", self.show_reminder),
             web.get("/v1/ledger", self.show_ledger),
             web.get("/v1/cadences", self.list_cadences),
+            described(Path(__file__).with_name("openapi.yaml")),
         ]
 
     async def register_borrower(self, request: web.Request) -> web.Response:
