@@ -4,15 +4,17 @@ Never the text of a message, never an address: facts name contact points by pseu
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
 from services.policy.gather import Asked
+from services.policy.ids import new_id
 from services.policy.rulesets import RuleSets
 from services.policy.verdict import Outcome, Ruling
 from services.runtime import metrics, queries
@@ -71,7 +73,7 @@ def make(
     if repeats and before is not None:
         last = before
     else:
-        last = Last(decision_id=uuid4(), decided_at=now, digest=digest)
+        last = Last(decision_id=new_id(), decided_at=now, digest=digest)
     return Made(
         asked=asked,
         ruling=ruling,
@@ -115,8 +117,8 @@ async def log(
             now,
         )
     counter = metrics.DECISIONS if checkpoint == "due" else metrics.REDEEMS
-    for m in made:
-        counter.labels(m.ruling.outcome.value, m.ruling.code or "").inc()
+    for (outcome, code), many in Counter((m.ruling.outcome, m.ruling.code) for m in made).items():
+        counter.labels(outcome.value, code or "").inc(many)
 
 
 async def _insert(

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from services.events.codec import Record
 from services.events.reminders import ReminderDue
 from services.policy import activation, decisions, held, known
 from services.policy.answers import answer
 from services.policy.decisions import Made
 from services.policy.gather import Asked, candidate_zones
+from services.policy.ids import row_id
 from services.policy.known import Known, Row
 from services.policy.reminders import Reminder, State, state_of
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
@@ -26,7 +29,8 @@ async def decide_due(
     if not dues:
         return []
     latest: dict[Reminder, ReminderDue] = {}
-    for due in dues:
+    for given in dues:
+        due = _with_row_ids(given)
         key = (due.tenant, due.reminder_id)
         if key not in latest or latest[key].emission < due.emission:
             latest[key] = due
@@ -58,6 +62,12 @@ async def decide_due(
         for due, m in zip(fresh, made, strict=True)
         if (record := answer(due, m, now)) is not None
     ]
+
+
+def _with_row_ids(due: ReminderDue) -> ReminderDue:
+    """They are looked up and sent a dozen times."""
+    reminder, borrower = row_id(due.reminder_id), row_id(due.borrower_id)
+    return replace(due, reminder_id=reminder, borrower_id=borrower)
 
 
 def _is_new(due: ReminderDue, row: Row | None) -> bool:

@@ -134,13 +134,26 @@ async def _add_contacts(
         list(own),
         known.now,
     )
+    now, last = known.now, None
     for row in rows:
-        # Unpacked, because this is done for every contact of every borrower.
-        tenant, borrower_id, named, point, channel, direction, at, outcome, loan, *rest = row
-        account, creditor, purpose, more = rest
-        inbound = direction == "inbound"
+        # Unpacked, and looked up once a borrower: this is done for every contact they have had.
+        (
+            tenant,
+            borrower_id,
+            named,
+            point,
+            channel,
+            direction,
+            at,
+            outcome,
+            loan,
+            account,
+            creditor,
+            purpose,
+            more,
+        ) = row
         entry = Entry(
-            at=at if at < known.now else known.now,
+            at=at if at < now else now,
             channel=channel,
             outcome=outcome,
             id=str(named) if named is not None else None,
@@ -153,9 +166,12 @@ async def _add_contacts(
         )
         if more is not None:
             entry = msgspec.structs.replace(entry, **_more(more))
-        if borrower_id in everybody:
-            known.contacts[tenant, borrower_id].append(entry)
-        if (tenant, point) in shared and not inbound:
+        if (tenant, borrower_id) != last:
+            last = (tenant, borrower_id)
+            entries = known.contacts[last] if borrower_id in everybody else None
+        if entries is not None:
+            entries.append(entry)
+        if shared and direction != "inbound" and (tenant, point) in shared:
             known.shared[tenant, point].append((borrower_id, entry))
 
 

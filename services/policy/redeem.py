@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from services.events.codec import derived_id
 from services.events.permits import Redeem, Redeemed, Verdict
 from services.policy import activation, booking, decisions, known
 from services.policy.answers import refused as refusal_event
 from services.policy.gate import Gate, Judged
+from services.policy.ids import row_id
 from services.policy.known import Known, Row
 from services.policy.locks import (
     SubjectsChanged,
@@ -36,11 +39,21 @@ async def redeem(
     db: Pool, rule_sets: RuleSets, outbox: Outbox, redeems: Sequence[Redeem]
 ) -> list[Redeemed]:
     """In the order asked.  A repeated attempt is judged again, without its own booking."""
-    unique = list({(r.tenant, r.attempt_id): r for r in redeems}.values())
+    unique = list({(r.tenant, r.attempt_id): r for r in map(_with_row_ids, redeems)}.values())
     answers = await repeating(lambda: _once(db, rule_sets, unique))
     reach("policy.redeem_committed")
     outbox.nudge()
     return [answers[r.tenant, r.attempt_id] for r in redeems]
+
+
+def _with_row_ids(r: Redeem) -> Redeem:
+    """They are looked up and sent a dozen times."""
+    return replace(
+        r,
+        attempt_id=row_id(r.attempt_id),
+        reminder_id=row_id(r.reminder_id),
+        borrower_id=row_id(r.borrower_id),
+    )
 
 
 async def _once(
