@@ -145,8 +145,11 @@ class Contact(Struct, frozen=True, kw_only=True, omit_defaults=True):
     content: Content | None = None  # None: not rendered yet, content rules are not asked
 
 
-class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An earlier contact, ours or theirs."""
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An earlier contact, ours or theirs.
+
+    By far the most numerous: the search for cycles, of which it can have none, leaves it out.
+    """
 
     at: datetime  # sent, placed or received
     channel: words.Channel

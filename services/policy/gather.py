@@ -1,6 +1,7 @@
 """Rows become facts v1: who may be where, what was sent before, what stands against it."""
 
 from functools import lru_cache
+from operator import attrgetter
 from uuid import UUID
 
 import msgspec
@@ -90,6 +91,13 @@ def candidate_zones(known: Known, who: Who) -> tuple[v1.CandidateZone, ...]:
 
     Empty when not even the country is known.
     """
+    found = known.zones.get(who)
+    if found is None:
+        found = known.zones[who] = _candidate_zones(known, who)
+    return found
+
+
+def _candidate_zones(known: Known, who: Who) -> tuple[v1.CandidateZone, ...]:
     borrower = known.borrowers.get(who)
     if borrower is None:
         return ()
@@ -130,6 +138,9 @@ def _member(borrower_id: UUID) -> str:
     return f"household:{borrower_id}"
 
 
+_AT = attrgetter("at")
+
+
 def _history(known: Known, borrower: Row, where: Where) -> tuple[v1.Entry, ...]:
     """The borrower's own entries, the household's, and what others got at this contact point."""
     tenant, borrower_id = borrower["tenant"], borrower["borrower_id"]
@@ -147,7 +158,7 @@ def _history(known: Known, borrower: Row, where: Where) -> tuple[v1.Entry, ...]:
         for owner, entry in known.shared.get(where, ())
         if owner not in seen
     ]
-    entries.sort(key=lambda entry: entry.at)
+    entries.sort(key=_AT)
     return tuple(entries)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.policy.facts import Consent, Entry, Preference, Stop
+from services.policy.facts import CandidateZone, Consent, Entry, Preference, Stop
 from services.runtime import queries
 from services.runtime.database import Connection
 
@@ -39,6 +39,7 @@ class Known(msgspec.Struct, kw_only=True):
     preferences: dict[Who, list[Preference]]
     contacts: dict[Who, list[Entry]]
     shared: dict[Where, list[tuple[UUID, Entry]]]  # what others were sent there; whose it was
+    zones: dict[Who, tuple[CandidateZone, ...]] = {}  # where they may be, as far as it was asked
 
 
 async def load(

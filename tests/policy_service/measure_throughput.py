@@ -2,6 +2,7 @@
 
 import asyncio
 import cProfile
+import gc
 import os
 import pstats
 import sys
@@ -20,6 +21,7 @@ from services.runtime import clock
 from services.runtime.database import pool, transaction
 from services.runtime.embedded_postgres import EmbeddedPostgres
 from services.runtime.migrate import migrate_all
+from services.runtime.service import GC_THRESHOLDS
 from tests.database import PASSWORDS, Database
 from tests.policy_service.world import AFTERNOON, TENANT, World, attempt, debt, due, who
 
@@ -28,6 +30,8 @@ HISTORY = 8  # contacts each borrower has had in the last 40 days
 
 
 async def main(rounds: int) -> None:
+    gc.freeze()  # as services do
+    gc.set_threshold(*GC_THRESHOLDS)
     server = EmbeddedPostgres(durable=True)
     await server.start()
     try:
