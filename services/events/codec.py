@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha1
 from uuid import UUID
 
@@ -80,6 +80,12 @@ def _static_headers(event: type[Event], source: str) -> Headers:
     )
 
 
+@lru_cache(maxsize=256)
+def _written(time: datetime) -> bytes:
+    """An instant in UTC; all messages of a batch have the same."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()
+
+
 def encode(
     event: Event,
     *,
@@ -93,7 +99,7 @@ def encode(
     headers = (
         *_static_headers(type(event), source),
         ("ce_id", str(event_id).encode()),
-        ("ce_time", time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
+        ("ce_time", _written(time)),
         ("ce_partitionkey", key),
         ("ce_tenant", event.tenant.encode()),
     )

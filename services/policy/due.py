@@ -54,8 +54,9 @@ async def decide_due(
     made = []
     for due in fresh:
         key = (due.tenant, due.reminder_id)
-        ruling, rule_set = _rule_or_hold(facts, state, due, rule_sets, active.get(due.tenant, ()))
-        made.append(decisions.make(_asked(facts, due), ruling, rule_set, now, state.last(key)))
+        asked, packs = _asked(facts, due), active.get(due.tenant, ())
+        ruling, rule_set = _rule_or_hold(facts, state, due, asked, rule_sets, packs)
+        made.append(decisions.make(asked, ruling, rule_set, now, state.last(key)))
     await _save(connection, rule_sets, state, fresh, made, now)
     return [
         record
@@ -80,11 +81,11 @@ def _is_new(due: ReminderDue, row: Row | None) -> bool:
 
 
 def _rule_or_hold(
-    facts: Known, state: State, due: ReminderDue, rule_sets: RuleSets, active: Active
+    facts: Known, state: State, due: ReminderDue, asked: Asked, rule_sets: RuleSets, active: Active
 ) -> tuple[Ruling, str | None]:
     """What fails holds this reminder and stops no other; the class only, its text may quote."""
     try:
-        return _rule(facts, state, due, rule_sets, active)
+        return _rule(facts, state, due, asked, rule_sets, active)
     except Exception as error:
         log.get().error(
             "decide_failed",
@@ -96,13 +97,12 @@ def _rule_or_hold(
 
 
 def _rule(
-    facts: Known, state: State, due: ReminderDue, rule_sets: RuleSets, active: Active
+    facts: Known, state: State, due: ReminderDue, asked: Asked, rule_sets: RuleSets, active: Active
 ) -> tuple[Ruling, str | None]:
     key = (due.tenant, due.reminder_id)
     who = (due.tenant, due.borrower_id)
     if key in state.cancelled:
         return refusal(Outcome.SUPPRESS, "cancelled"), None
-    asked = _asked(facts, due)
     row = state.rows.get(key)
     if early := before_rules(facts, due.valid_until, asked.outstanding_minor):
         if row is not None and row["held_code"] is not None and early.code == "stale_step":
