@@ -27,6 +27,7 @@ from services.notifier.gate import Gate
 from services.notifier.handlers import Keys
 from services.notifier.handoff import HandOff
 from services.notifier.inbound import Inbound, inbound_routes, unsubscribe_routes
+from services.notifier.intake import Intake
 from services.notifier.prepare import Preparer
 from services.notifier.render import load_templates
 from services.notifier.replies import load_vocabulary
@@ -78,6 +79,7 @@ async def run(settings: Settings) -> None:
         relay = Outbox(db, producer)
         completions = Completions(db, relay, channels, retry_after)
         callbacks = Callbacks(db, relay)
+        intake = Intake(db, relay, keys)
         forwarder = Forwarder(db, session, settings.policy_url, service_key)
         inbound = Inbound(db, relay, forwarder, identity)
         lanes = {
@@ -102,7 +104,10 @@ async def run(settings: Settings) -> None:
         health.ready("database", partial(_database_answers, db))
         routes = [
             *lender_routes(
-                db, relay, ApiKeys(db, settings.api_key_pepper.get_secret_value().encode()), keys
+                db,
+                intake,
+                ApiKeys(db, settings.api_key_pepper.get_secret_value().encode()),
+                identity,
             ),
             *unsubscribe_routes(db, inbound, identity),
         ]
@@ -133,6 +138,7 @@ async def run(settings: Settings) -> None:
             tasks.create_task(relay.run())
             tasks.create_task(completions.run())
             tasks.create_task(callbacks.run())
+            tasks.create_task(intake.run())
             tasks.create_task(dispatcher.run())
             for seconds, name, sweep in (
                 (SWEEP_SECONDS, "expire_leases", partial(sweeps.expire_leases, db)),

@@ -8,16 +8,13 @@ import msgspec
 from aiohttp import web
 
 from services.events.base import Text
-from services.notifier import address_book
 from services.notifier.address_book import Given
 from services.notifier.addresses import Address, GivenAddress, InvalidAddress, normalise
-from services.notifier.handlers import Keys
+from services.notifier.intake import Intake
 from services.notifier.store import SQL, Row
-from services.runtime import clock, outbox
 from services.runtime.apikeys import ApiKeys
-from services.runtime.database import Pool, transaction
+from services.runtime.database import Pool
 from services.runtime.identity import surrogate
-from services.runtime.outbox import Outbox
 from services.runtime.web import FieldError, Problem, described, json_response, read_json
 
 MAX_CONTACT_POINTS = 20
@@ -38,22 +35,17 @@ class PutContactPoints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contact_points: Annotated[list[GivenAddress], msgspec.Meta(max_length=MAX_CONTACT_POINTS)]
 
 
-def lender_routes(db: Pool, relay: Outbox, api_keys: ApiKeys, keys: Keys) -> list[web.RouteDef]:
+def lender_routes(
+    db: Pool, intake: Intake, api_keys: ApiKeys, identity: bytes
+) -> list[web.RouteDef]:
     async def put_contact_points(request: web.Request) -> web.Response:
         tenant = await api_keys.tenant(request, "ingest")
         reference = _reference(request.match_info["borrower_ref"])
         body = await read_json(request, PutContactPoints)
-        borrower_id = surrogate(keys.identity, tenant, "borrower", reference)
+        borrower_id = surrogate(identity, tenant, "borrower", reference)
         given = Given(tenant, borrower_id, body.version, _normalised(body), whole=True)
-        async with transaction(db) as connection:
-            now = await clock.gate_now(connection)
-            records, answers = await address_book.write(
-                connection, keys.identity, keys.ring, [given], now
-            )
-            await outbox.put(connection, records)
-        relay.nudge()
-        (counted, ids) = answers[0]
-        if not counted:
+        written = await intake.write(given)
+        if not written.counted:
             raise Problem(
                 409,
                 "version_old",
@@ -66,7 +58,7 @@ def lender_routes(db: Pool, relay: Outbox, api_keys: ApiKeys, keys: Keys) -> lis
                 "version": body.version,
                 "contact_points": [
                     {"contact_point_id": point_id, "kind": a.kind, "country": a.country}
-                    for point_id, a in zip(ids, given.addresses, strict=True)
+                    for point_id, a in zip(written.ids, given.addresses, strict=True)
                 ],
             }
         )
