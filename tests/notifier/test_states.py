@@ -232,19 +232,21 @@ async def test_a_look_up_that_finds_nothing_proves_nothing(world: World) -> None
 
 
 async def test_an_expired_lease_is_unknown_and_the_late_answer_only_an_observation(
-    running: World,
+    world: World,
 ) -> None:
-    running.http.delay = 1.0
-    event = allowed(await everywhere(running))
-    await running.publish(event)
-    await running.until_state(event.reminder_id, "in_flight")
-    await running.owner.execute("UPDATE notifier.attempts SET lease_until = now() - interval '1s'")
-    await running.until_state(event.reminder_id, "unknown")
+    # No look-up in between: it could find the message just before its answer comes.
+    await world.start(DUNWELL_LOOK_UP_SECONDS="60")
+    world.http.delay = 1.0
+    event = allowed(await everywhere(world))
+    await world.publish(event)
+    await world.until_state(event.reminder_id, "in_flight")
+    await world.owner.execute("UPDATE notifier.attempts SET lease_until = now() - interval '1s'")
+    await world.until_state(event.reminder_id, "unknown")
     # The answer is proof: it moves the unknown upward, through the observation.
-    await running.until_state(event.reminder_id, "accepted")
-    (seen,) = await running.owner.fetch("SELECT * FROM notifier.observations")
+    await world.until_state(event.reminder_id, "accepted")
+    (seen,) = await world.owner.fetch("SELECT * FROM notifier.observations")
     assert (seen["source"], seen["state"]) == ("answer", "accepted")
-    assert len(running.http.requests) == 1
+    assert len(world.http.requests) == 1
 
 
 async def test_a_crash_before_in_flight_is_taken_over_by_epoch(world: World) -> None:
