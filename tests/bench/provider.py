@@ -6,6 +6,7 @@ The sandbox is aiohttp and would be the bottleneck; here the services are what i
 import asyncio
 import json
 import sys
+from typing import cast
 
 import uvloop
 
@@ -25,8 +26,7 @@ class Provider(asyncio.Protocol):
         self._held = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
 
     def data_received(self, data: bytes) -> None:
         global counted
