@@ -140,6 +140,8 @@ class KafkaStream:
                 await asyncio.sleep(0.05)
         finally:
             await admin.close()
+        if missing:
+            await self._led({name: wanted[name] for name in missing})
 
     async def producer(self) -> KafkaProducer:
         return KafkaProducer(self._options)
@@ -181,6 +183,17 @@ class KafkaStream:
 
     async def close(self) -> None:
         """Consumers and producers are closed by who asked for them."""
+
+    async def _led(self, topics: Mapping[str, int]) -> None:
+        """Wait until every partition's leader answers: a new one refuses for a while (error 6)."""
+        client = AIOKafkaConsumer(**self._options, enable_auto_commit=False)
+        try:
+            await client.start()
+            await client.end_offsets(
+                [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
+            )
+        finally:
+            await client.stop()
 
     async def _count(self, topics: Sequence[str]) -> dict[str, int]:
         admin = AIOKafkaAdminClient(**self._options)
