@@ -63,7 +63,9 @@ SELECT contact_point_id, tenant, kind, country, zones, unusable_at IS NULL AS us
 -- What these borrowers may be reached at, in the lender's order.
 SELECT a.tenant, a.borrower_id, a.contact_point_id, a.key_id, a.sealed, p.kind
   FROM addresses a
-  JOIN contact_points p USING (tenant, contact_point_id)
+ CROSS JOIN LATERAL (SELECT kind, unusable_at, blocked_at FROM contact_points
+                      WHERE tenant = a.tenant AND contact_point_id = a.contact_point_id
+                      LIMIT 1) AS p
  WHERE (a.tenant, a.borrower_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
    AND a.removed_at IS NULL AND p.unusable_at IS NULL AND p.blocked_at IS NULL
  ORDER BY a.tenant, a.borrower_id, a.position

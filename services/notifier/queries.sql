@@ -59,7 +59,7 @@ SELECT a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.epoch
        r.allowed
   FROM attempts a
   JOIN reminders r USING (tenant, reminder_id)
- WHERE a.state = 'intent' AND a.not_before <= clock_timestamp()
+ WHERE a.state = 'intent' AND a.ended_at IS NULL AND a.not_before <= clock_timestamp()
    AND (a.lease_until IS NULL OR a.lease_until < clock_timestamp())
  ORDER BY a.priority, a.created_at
  LIMIT $1
@@ -93,17 +93,15 @@ UPDATE attempts a
 -- fly
 -- Permission to write each request once.  The contact points are locked before they are looked at:
 -- a STOP that was answered 2xx is seen here, or waits until this has committed.
-WITH given AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::uuid[],
-                         $6::timestamptz[], $7::timestamptz[])
+WITH given AS MATERIALIZED (
+    SELECT u.*
+      FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::uuid[], $6::timestamptz[],
+                  $7::timestamptz[])
                AS u (attempt_id, tenant, epoch, contact_point_id, permit_id, send_by, allowed_until)
-), reachable AS (
-    SELECT p.tenant, p.contact_point_id
-      FROM contact_points p
-     WHERE (p.tenant, p.contact_point_id) IN (SELECT g.tenant, g.contact_point_id FROM given g)
-       AND p.blocked_at IS NULL AND p.unusable_at IS NULL
-     ORDER BY 1, 2
-       FOR SHARE
+      JOIN contact_points p USING (tenant, contact_point_id)
+     WHERE p.blocked_at IS NULL AND p.unusable_at IS NULL
+     ORDER BY p.tenant, p.contact_point_id
+       FOR SHARE OF p
 )
 UPDATE attempts a
    SET state = 'in_flight', permit_id = g.permit_id, send_by = g.send_by,
@@ -111,7 +109,6 @@ UPDATE attempts a
        ended_at = clock_timestamp(), wire_deadline = clock_timestamp() + $8::interval,
        lease_until = clock_timestamp() + $8::interval + $9::interval
   FROM given g
-  JOIN reachable p USING (tenant, contact_point_id)
  WHERE a.attempt_id = g.attempt_id AND a.tenant = g.tenant AND a.epoch = g.epoch
    AND a.state = 'intent' AND a.contact_point_id = g.contact_point_id
    AND clock_timestamp() < g.send_by
@@ -197,8 +194,9 @@ UPDATE attempts a
    SET state = 'unknown', code = 'lease_expired', ended_at = clock_timestamp(), lease_until = NULL
  WHERE (a.attempt_id, a.tenant) IN (
            SELECT attempt_id, tenant FROM attempts
-            WHERE state = 'in_flight' AND lease_until < clock_timestamp()
-            ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED)
+            WHERE state = 'in_flight' AND wire_deadline IS NOT NULL
+              AND lease_until < clock_timestamp()
+            ORDER BY wire_deadline LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.priority, a.releases,
           a.channel, a.provider, a.contact_point_id, a.state, a.code, policy.gate_now() AS at
 

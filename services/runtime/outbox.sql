@@ -8,7 +8,7 @@ SELECT t, k, v, h, p
  ORDER BY place
 
 -- waiting
-SELECT EXISTS (SELECT 1 FROM outbox)
+SELECT EXISTS (SELECT 1 FROM outbox ORDER BY id LIMIT 1)
 
 -- pending
 SELECT count(*) FROM outbox

@@ -50,7 +50,7 @@ CREATE TABLE debts (
     due_date           date NOT NULL,
     account            text,
     creditor           text,
-    PRIMARY KEY (tenant, loan_id, installment_number)
+    PRIMARY KEY (loan_id, installment_number, tenant)
 );
 
 -- A source's watermark is copied into every partition behind the events it covers: what we know
@@ -80,7 +80,7 @@ CREATE TABLE stops (
     purposes          text[] NOT NULL,
     source            text NOT NULL,
     evidence          text,             -- a reference to the lender's file, never its text
-    PRIMARY KEY (tenant, stop_id),
+    PRIMARY KEY (stop_id, tenant),
     CONSTRAINT stops_concern_somebody
         CHECK (borrower_id IS NOT NULL OR cardinality(contact_point_ids) > 0)
 );
@@ -101,7 +101,7 @@ CREATE TABLE stop_ends (
     ended_at    timestamptz NOT NULL,
     lifted_by   text NOT NULL,
     recorded_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant, stop_id)
+    PRIMARY KEY (stop_id, tenant)
 );
 
 CREATE TABLE consents (
@@ -118,7 +118,7 @@ CREATE TABLE consents (
     channels          text[] NOT NULL,
     contact_point_ids text[] NOT NULL,
     source            text NOT NULL,
-    PRIMARY KEY (tenant, consent_id)
+    PRIMARY KEY (consent_id, tenant)
 );
 CREATE INDEX consents_borrower ON consents (borrower_id, tenant);
 
@@ -127,7 +127,7 @@ CREATE TABLE consent_ends (
     consent_id  uuid NOT NULL,
     revoked_at  timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant, consent_id)
+    PRIMARY KEY (consent_id, tenant)
 );
 
 CREATE TABLE preferences (
@@ -142,6 +142,6 @@ CREATE TABLE preferences (
     received_at   timestamptz,
     withdrawn_at  timestamptz,
     recorded_at   timestamptz NOT NULL,
-    PRIMARY KEY (tenant, preference_id)
+    PRIMARY KEY (preference_id, tenant)
 );
 CREATE INDEX preferences_borrower ON preferences (borrower_id, tenant);

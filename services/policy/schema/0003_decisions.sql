@@ -92,5 +92,5 @@ CREATE TABLE rule_sets (
     version  text NOT NULL,
     packs    json NOT NULL,  -- pack id and the hash of its file
     first_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant, version)
+    PRIMARY KEY (version, tenant)
 );
