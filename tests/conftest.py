@@ -18,6 +18,8 @@ from services.runtime.migrate import migrate_all
 from tests.database import PASSWORDS, Database
 
 TEMPLATE = "dunwell_template"
+# What takes minutes begins first, so that at the end no worker waits for another.
+LONG = ("tests/faults/", "tests/e2e/", "tests/runtime/", "tests/deploy/", "tests/openapi/")
 EXTERNAL_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 _numbers = itertools.count()
 _not_run = pytest.StashKey[dict[str, int]]()
@@ -135,6 +137,9 @@ def pytest_collection_modifyitems(
         if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("kafka")
     yield
+    items.sort(
+        key=lambda item: next((n for n, p in enumerate(LONG) if p in item.nodeid), len(LONG))
+    )
     left_out: dict[str, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("kafka") and (reason := _why_no_kafka(item)):

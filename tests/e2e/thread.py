@@ -15,7 +15,7 @@ from services.runtime.database import Connection
 from services.trial.processes import Processes
 from services.trial.world import World
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass

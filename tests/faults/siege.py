@@ -85,7 +85,7 @@ class Siege(Thread):
         self.processes.start_service(name, **variables)
         await self.processes.ready(name, self.world.admin_door(name) + "/readyz")
 
-    async def healed(self, seconds: float = 90.0) -> None:
+    async def healed(self, seconds: float = 240.0) -> None:
         """Wait until every reminder that fell due has ended."""
         deadline = time.monotonic() + seconds
         while await self.owner.fetchval(

@@ -43,7 +43,7 @@ async def reply_stop(siege: Siege, index: int) -> datetime:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 async def test_after_the_2xx_of_a_payment_or_a_stop_no_new_send_starts(
     database: Database, empty_kafka: str, tmp_path: Path
 ) -> None:
@@ -65,7 +65,7 @@ async def test_after_the_2xx_of_a_payment_or_a_stop_no_new_send_starts(
         await asyncio.sleep(0.3)
         await siege.fall_due()
         await asyncio.gather(*deeds)
-        await siege.healed(90)
+        await siege.healed()
         withdrawn = await siege.owner.fetchval(
             "SELECT count(*) FROM scheduler.reminders WHERE emission = 0 AND reason = 'paid'"
         )

@@ -40,7 +40,7 @@ PEPPER = "p" * 32
 AUTH_TOKEN = "twilio-token"
 ADDRESS_KEY = base64.b64encode(b"k" * 32).decode()
 TENANT = "harbor"
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 
 class PolicyDouble:

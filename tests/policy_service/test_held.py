@@ -134,7 +134,7 @@ async def test_the_sweep_wakes_when_the_business_clock_is_stepped(world: World) 
             upkeep.sweep_held(world.db, world.rule_sets, world.outbox, stepped)
         )
         await world.at(AFTERNOON + timedelta(hours=2))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not await world.rows("outbox"):
                 await asyncio.sleep(0.02)
         sweep.cancel()

@@ -35,7 +35,7 @@ from tests.policy_service.world import (
 )
 from tests.runtime.streams import stream_settings
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 PEPPER = b"p" * 32
 
 

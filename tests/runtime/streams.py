@@ -19,13 +19,18 @@ from tests.database import Database
 SESSION_SECONDS = 3.0
 
 
-def stream_settings(kind: str, database_url: str, bootstrap_servers: str) -> ServiceSettings:
+def stream_settings(
+    kind: str,
+    database_url: str,
+    bootstrap_servers: str,
+    session_seconds: float = SESSION_SECONDS,
+) -> ServiceSettings:
     """A service's settings, as far as its stream asks."""
     return ServiceSettings(
         database_url=database_url,
         stream=kind,
         kafka_bootstrap_servers=bootstrap_servers,
-        kafka_session_timeout_seconds=SESSION_SECONDS,
+        kafka_session_timeout_seconds=session_seconds,
         identity_key="i" * 32,
         api_key_pepper="p" * 32,
     )
@@ -40,9 +45,9 @@ class Streams:
         self.bootstrap_servers = bootstrap_servers
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Stream]:
+    async def open(self, session_seconds: float = SESSION_SECONDS) -> AsyncIterator[Stream]:
         url = self.database.dsn("policy")
-        settings = stream_settings(self.kind, url, self.bootstrap_servers)
+        settings = stream_settings(self.kind, url, self.bootstrap_servers, session_seconds)
         async with open_stream(settings) as stream:
             yield stream
 
@@ -76,7 +81,7 @@ class OtherProcess:
         self._lines = process.stdout
 
     async def until_assigned(self, count: int) -> None:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(120):
             while line := await self._lines.readline():
                 if line.strip() == str(count).encode():
                     return
@@ -138,7 +143,7 @@ class Member:
         self.polled += polled
         return polled
 
-    async def until(self, enough: Callable[[], bool], seconds: float = 30.0) -> None:
+    async def until(self, enough: Callable[[], bool], seconds: float = 90.0) -> None:
         """Poll until it is so."""
         deadline = time.monotonic() + seconds
         while not enough():
@@ -152,7 +157,7 @@ class Member:
 
 async def until_all(members: Sequence[Member], enough: Callable[[], bool]) -> None:
     """Let several members poll side by side until it is so."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while not enough():
         assert time.monotonic() < deadline, "not within the time"
         await asyncio.gather(*(member.poll() for member in members))

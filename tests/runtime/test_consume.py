@@ -107,7 +107,7 @@ async def consuming(
             await producer.close()
 
 
-async def until(pool: Pool, sql: str, wanted: object, seconds: float = 30) -> None:
+async def until(pool: Pool, sql: str, wanted: object, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while (found := await pool.fetchval(sql)) != wanted:
         assert time.monotonic() < deadline, f"{sql}: {found}, not {wanted}"

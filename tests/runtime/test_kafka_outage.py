@@ -66,7 +66,7 @@ async def test_a_client_that_stands_still_is_made_anew(
         client = member.consumer._client  # type: ignore[attr-defined]
         client.pause(*client.assignment())
         await producer.publish([record(topic, "k", "waiting")])
-        await member.until(lambda: member.values == ["waiting"], seconds=60)
+        await member.until(lambda: member.values == ["waiting"])
         assert member.consumer._client is not client  # type: ignore[attr-defined]
         await member.consumer.close()
         await producer.close()

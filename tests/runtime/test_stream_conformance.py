@@ -186,7 +186,8 @@ async def test_two_members_share_and_one_takes_over_from_a_dead_one(streams: Str
 
 async def test_a_member_that_leaves_hands_over_at_once(streams: Streams) -> None:
     name = group()
-    async with streams.open() as stream, streams.open() as other_process:
+    # A session that outlasts the patience of `until`: who took it for dead would come too late.
+    async with streams.open(240) as stream, streams.open(240) as other_process:
         topic = await new_topic(stream, 4)
         one = await Member().join(stream, name, topic)
         two = await Member().join(other_process, name, topic)
@@ -195,7 +196,7 @@ async def test_a_member_that_leaves_hands_over_at_once(streams: Streams) -> None
             lambda: [len(m.consumer.assignment()) for m in (one, two)] == [2, 2],
         )
         await one.consumer.close()
-        await two.until(lambda: len(two.consumer.assignment()) == 4, seconds=5)
+        await two.until(lambda: len(two.consumer.assignment()) == 4)
         await two.consumer.close()
 
 

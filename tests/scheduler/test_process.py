@@ -36,7 +36,7 @@ from tests.scheduler.builders import (
 )
 from tests.scheduler.test_emit import FIRST_HOUR
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 def environment(database: Database) -> dict[str, str]:
