@@ -20,12 +20,14 @@ from services.notifier.store import (
     columns,
     fail_reminders,
     history,
+    put_back,
     refuse,
 )
 from services.runtime import outbox
 from services.runtime.database import Connection, Pool, transaction
 
 LEASE_SECONDS = 30.0
+ASIDE = timedelta(seconds=1)
 NO_CONTACT_POINT = "no_contact_point"
 
 _decode = msgspec.json.Decoder(ReminderAllowed).decode
@@ -43,6 +45,14 @@ class Claimed(msgspec.Struct, frozen=True):
     leased_until: float
 
 
+class Claims(msgspec.Struct, frozen=True):
+    """What one claim took, how many intents it looked at, and the channels that had no room."""
+
+    claimed: list[Claimed]
+    seen: int
+    crowded: frozenset[Channel]
+
+
 Owner = tuple[str, UUID]
 """(tenant, borrower_id)"""
 
@@ -58,20 +68,31 @@ async def points_of(connection: Connection, owners: Collection[Owner]) -> dict[O
 
 
 async def claim(
-    db: Pool, owner: UUID, providers: Mapping[Channel, str], limit: int
-) -> list[Claimed]:
-    """Up to `limit` intents, by priority; one that has nowhere left to go fails its reminder."""
+    db: Pool,
+    owner: UUID,
+    providers: Mapping[Channel, str],
+    limit: int,
+    room: Mapping[Channel, int],
+) -> Claims:
+    """Look at up to `limit` intents, by priority, and take as many a channel as it has room for.
+
+    One that has nowhere left to go fails its reminder.  What a channel has no room for stays as it
+    is; if that is most of what was seen, it steps aside so that others can be seen.
+    """
     leased_until = asyncio.get_running_loop().time() + LEASE_SECONDS
     async with transaction(db) as connection:
         rows = await connection.fetch(SQL["lock_intents"], limit)
         if not rows:
-            return []
+            return Claims([], 0, frozenset())
         points = await points_of(connection, [(r["tenant"], r["borrower_id"]) for r in rows])
         tried = await history(
             connection,
             [(r["tenant"], r["reminder_id"]) for r in rows if r["emission"] > 1 or r["releases"]],
         )
-        claimed, hopeless = [], []
+        claimed: list[Claimed] = []
+        hopeless, crowding = [], []
+        left = dict(room)
+        crowded: set[Channel] = set()
         for row in rows:
             allowed = _decode(row["allowed"])
             chosen = choose(
@@ -82,8 +103,12 @@ async def claim(
             )
             if chosen is None:
                 hopeless.append(Held(row["attempt_id"], row["tenant"], row["epoch"]))
-            else:
+            elif left[chosen[0]] > 0:
+                left[chosen[0]] -= 1
                 claimed.append(_claimed(row, allowed, *chosen, leased_until))
+            else:
+                crowded.add(chosen[0])
+                crowding.append(Held(row["attempt_id"], row["tenant"], row["epoch"]))
         await connection.execute(
             SQL["take"],
             *columns(
@@ -103,7 +128,9 @@ async def claim(
             timedelta(seconds=LEASE_SECONDS),
         )
         await give_up(connection, hopeless, NO_CONTACT_POINT)
-    return claimed
+        if len(crowding) * 2 > len(rows):
+            await put_back(connection, crowding, ASIDE)
+    return Claims(claimed, len(rows), frozenset(crowded))
 
 
 async def give_up(connection: Connection, held: Sequence[Held], reason: str) -> None:

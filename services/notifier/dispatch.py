@@ -1,15 +1,16 @@
 """A continuous flow: intents are claimed as there is room, and leave as pace and slots allow."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
 from services.events.words import Channel as ChannelName
 from services.notifier.channels import NotSent, Outcome, Rejected
-from services.notifier.claims import Claimed, claim, give_up
+from services.notifier.claims import Claimed, Claims, claim, give_up
 from services.notifier.handoff import HandOff, put_back_now
 from services.notifier.pace import Brake, Pace
 from services.notifier.prepare import Preparer, Ready
@@ -22,7 +23,6 @@ BATCH = 200
 CLAIM = 500
 POLL_SECONDS = 0.25  # what backoff and other replicas leave; new work arrives by a nudge
 GROUP_SECONDS = 0.01
-FULL_WAIT = timedelta(seconds=1)
 UNPREPARED_WAIT = timedelta(seconds=60)
 MARGIN_SECONDS = 15.0  # of a claim's lease, kept for redeeming and committing
 
@@ -109,8 +109,6 @@ class Dispatcher:
         self._lanes = lanes
         self._providers = providers
         self._wake = asyncio.Event()
-        # Half a full lane: a claim of a few costs nearly as much as one of many.
-        self._worth_claiming = min(CLAIM, max(lane.capacity for lane in lanes.values())) // 2 or 1
         for lane in lanes.values():
             lane.taken = self._wake
 
@@ -138,33 +136,37 @@ class Dispatcher:
     async def _claim(self) -> NoReturn:
         while True:
             self._wake.clear()
-            room = max(lane.capacity - len(lane.waiting) for lane in self._lanes.values())
-            limit = min(CLAIM, room)
-            claimed: list[Claimed] = []
-            if limit >= self._worth_claiming:
-                try:
-                    claimed = await claim(self._db, self._owner, self._providers, limit)
-                    if claimed:
-                        reach("notifier.intent_committed")
-                        await self._sort(claimed)
-                except Exception as error:
-                    log.get().warning("claim_failed", error=type(error).__name__)
-                    await asyncio.sleep(POLL_SECONDS)
-            if not claimed or len(claimed) < limit:
-                try:
+            room = {name: lane.capacity - len(lane.waiting) for name, lane in self._lanes.items()}
+            found = Claims([], 0, frozenset())
+            try:
+                found = await claim(self._db, self._owner, self._providers, CLAIM, room)
+                if found.claimed:
+                    reach("notifier.intent_committed")
+                    await self._sort(found.claimed)
+            except Exception as error:
+                log.get().warning("claim_failed", error=type(error).__name__)
+                await asyncio.sleep(POLL_SECONDS)
+            if found.seen < CLAIM or found.crowded:
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POLL_SECONDS):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                        await self._wait(found.crowded)
+
+    async def _wait(self, crowded: Collection[ChannelName]) -> None:
+        """Until there may be more to claim; a claim of a few costs nearly as much as of many."""
+        await self._wake.wait()
+        lanes = [self._lanes[name] for name in crowded]
+        while any(len(lane.waiting) * 2 > lane.capacity for lane in lanes):
+            self._wake.clear()
+            await self._wake.wait()
 
     async def _sort(self, claimed: Sequence[Claimed]) -> None:
-        """To their lanes; what doesn't fit, or can't be prepared, goes back."""
-        full, unprepared = [], []
+        """To their lanes; what can't be prepared goes back."""
+        unprepared = []
         for name, lane in self._lanes.items():
-            mine = [c for c in claimed if c.channel is name]
-            room = lane.capacity - len(lane.waiting)
             ready = []
-            for one in mine[:room]:
+            for one in claimed:
+                if one.channel is not name:
+                    continue
                 try:
                     ready.append(self._preparer.prepare(one))
                 except Exception as error:
@@ -175,8 +177,6 @@ class Dispatcher:
                     )
                     unprepared.append(one)
             lane.add(ready)
-            full += [c.held for c in mine[room:]]
-        await put_back_now(self._db, full, FULL_WAIT)
         if unprepared:
             await self._hold(unprepared)
 

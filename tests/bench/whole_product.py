@@ -138,6 +138,7 @@ async def started(folder: Path, admin_url: str, bootstrap_servers: str) -> Async
         extra={
             "TWILIO_API_URL": f"http://127.0.0.1:{provider_port}",
             "CADENCES_DIR": str(cadences),
+            "SMS_PER_SECOND": "100000",  # the services are measured, not a provider's limit
         }
         | _from_environment(),
     )

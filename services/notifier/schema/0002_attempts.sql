@@ -14,6 +14,7 @@ CREATE TABLE reminders (
     CHECK ((failed_at IS NULL) = (reason IS NULL))
 );
 
+-- No foreign key to reminders: both are written in one transaction, and the look costs a third of it.
 CREATE TABLE attempts (
     attempt_id       uuid NOT NULL,
     tenant           text NOT NULL,
@@ -44,12 +45,11 @@ CREATE TABLE attempts (
     in_flight_at     timestamptz,
     ended_at         timestamptz,  -- real time at which the state of today was reached
     PRIMARY KEY (attempt_id, tenant),
-    FOREIGN KEY (reminder_id, tenant) REFERENCES reminders,
     CONSTRAINT attempts_sent_on_record CHECK (
         state IN ('intent', 'suppressed', 'deferred', 'lapsed')
         OR (in_flight_at IS NOT NULL AND channel IS NOT NULL AND provider IS NOT NULL
             AND contact_point_id IS NOT NULL AND wire_deadline IS NOT NULL AND owner IS NOT NULL))
-);
+) WITH (fillfactor = 60);  -- each row is written four times: let a claim stay on its page
 -- P1: a second contact for one reminder would need this index to be broken, not the code.
 CREATE UNIQUE INDEX attempts_one_live ON attempts (reminder_id, tenant)
     WHERE state NOT IN ('rejected', 'not_sent', 'suppressed', 'deferred', 'lapsed');
