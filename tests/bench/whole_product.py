@@ -7,9 +7,10 @@ decisions with their record, permits under locks, attempts logged before they le
 import asyncio
 import contextlib
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from services.trial.processes import Processes, running
 from services.trial.world import World, free_ports
 
 BEGIN = datetime(2026, 5, 12, 13, tzinfo=UTC)
-DUE = datetime(2026, 5, 12, 14, tzinfo=UTC)  # 10:00 in New York
+DUE = datetime(2026, 5, 12, 14, tzinfo=UTC)  # a Tuesday, 10:00 in New York
 BULK = 500
 PATIENCE_SECONDS = 120.0
 
@@ -42,16 +43,15 @@ class Bench:
     ) -> None:
         self.world, self.processes, self.owner, self.http = world, processes, owner, http
         self.provider = world.extra["TWILIO_API_URL"]
-        self._round = 0
+        self._loads = 0
         self._numbers = 0
 
     async def round(self, count: int) -> float:
         """Reminders a second: from the instant they fall due to the last request answered."""
-        self._round += 1
         await self._load(count)
         before = await self._sent()
         began = time.perf_counter()
-        await clock.step_to(self.owner, DUE.replace(day=DUE.day + self._round - 1))
+        await clock.step_to(self.owner, self._due_at())
         while (done := await self._sent() - before) < count:
             if time.perf_counter() - began > PATIENCE_SECONDS:
                 raise TimeoutError(f"{done} of {count} after {PATIENCE_SECONDS:.0f} s")
@@ -60,8 +60,54 @@ class Bench:
         await self._settled()
         return rate
 
+    async def policy_alone(self, count: int) -> float:
+        """Reminders a second through policy: from the stream to decided, recorded and told.
+
+        All are on the stream before it begins, and meanwhile the other services stand still.
+        """
+        await self._load(count)
+        others = ("scheduler", "notifier")
+        decided = await self.owner.fetchval("SELECT count(*) FROM policy.decisions")
+        self.processes.send("policy", signal.SIGSTOP)
+        await clock.step_to(self.owner, self._due_at())
+        await self._until(
+            "SELECT NOT EXISTS (SELECT FROM scheduler.outbox) AND NOT EXISTS ("
+            "SELECT FROM scheduler.reminders WHERE status = 'planned' AND due_at <= $1)",
+            self._due_at(),
+        )
+        for name in others:
+            self.processes.send(name, signal.SIGSTOP)
+        began = time.perf_counter()
+        self.processes.send("policy", signal.SIGCONT)
+        await self._until(
+            "SELECT (SELECT count(*) FROM policy.decisions) >= $1"
+            " AND NOT EXISTS (SELECT FROM policy.outbox)",
+            decided + count,
+        )
+        rate = count / (time.perf_counter() - began)
+        for name in others:
+            self.processes.send(name, signal.SIGCONT)
+        await self._settled()
+        return rate
+
+    @property
+    def policy_database(self) -> str:
+        """Where policy keeps what it decided."""
+        return self.world.environment("policy")["DUNWELL_DATABASE_URL"]
+
+    @property
+    def now(self) -> datetime:
+        """Business time after the last round, a day on."""
+        return self._due_at() + timedelta(days=1)
+
+    def _due_at(self) -> datetime:
+        """Each load falls due a day after the one before; no house sends on a Sunday."""
+        before = self._loads - 1
+        return DUE + timedelta(days=before + (before + 1) // 6)
+
     async def _load(self, count: int) -> None:
-        due = DUE.date().replace(day=DUE.day + self._round - 1)
+        self._loads += 1
+        due = self._due_at().date()
         rows = [self._loan(index, due.isoformat()) for index in range(count)]
         gate = asyncio.Semaphore(16)
         async with asyncio.TaskGroup() as tasks:
@@ -73,7 +119,7 @@ class Bench:
         await self._settled()
 
     def _loan(self, index: int, due: str) -> Mapping[str, Any]:
-        ref = f"R{self._round}-{index}"
+        ref = f"R{self._loads}-{index}"
         return {
             "loan_id": f"L-{ref}",
             "borrower_ref": ref,
@@ -92,7 +138,7 @@ class Bench:
         }
 
     async def _address(self, index: int, gate: asyncio.Semaphore) -> None:
-        ref = f"R{self._round}-{index}"
+        ref = f"R{self._loads}-{index}"
         self._numbers += 1  # nobody shares a number: a shared one counts for all who have it
         number = f"+1{200 + self._numbers // 100 % 700}55501{self._numbers % 100:02d}"
         body = {"version": 1, "contact_points": [{"kind": "mobile", "value": number}]}
@@ -109,6 +155,13 @@ class Bench:
     async def _sent(self) -> int:
         async with self.http.get(f"{self.provider}/count") as answer:
             return int(await answer.text())
+
+    async def _until(self, query: str, *arguments: object) -> None:
+        deadline = time.perf_counter() + PATIENCE_SECONDS
+        while not await self.owner.fetchval(query, *arguments):
+            if time.perf_counter() > deadline:
+                raise TimeoutError(f"not within {PATIENCE_SECONDS:.0f} s: {query}")
+            await asyncio.sleep(0.02)
 
     async def _settled(self) -> None:
         """Wait until what was loaded or sent has reached every service."""
