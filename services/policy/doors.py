@@ -20,7 +20,7 @@ from services.events.stops import (
 )
 from services.policy import activation, explain, held, intake, stops
 from services.policy.activation import Activation, Deactivation
-from services.policy.clearance_doors import ClearanceDoors
+from services.policy.clearances.doors import ClearanceDoors
 from services.policy.handlers import Context
 from services.policy.locks import borrower_subject, lock, repeating
 from services.policy.redeem import redeem

@@ -14,7 +14,7 @@ import msgspec
 from services.events.base import Instant, Text
 from services.events.codec import derived_id
 from services.policy import words
-from services.policy.clearances import SQL, give_back, missing
+from services.policy.clearances.filed import SQL, give_back, missing
 from services.policy.known import LEDGER_SQL, Row
 from services.policy.locks import borrower_subject, lock, point_subject, repeating
 from services.runtime.database import Connection, Pool, transaction
