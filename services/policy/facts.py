@@ -12,6 +12,7 @@ from typing import Annotated
 
 from msgspec import Struct, field
 
+from services.events.words import Element, Label, OptOut
 from services.policy import words
 from services.policy.blocks.localtime import UnknownZone, zone
 from services.policy.strict import (
@@ -120,9 +121,9 @@ class Sender(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the rendered message contains."""
 
-    elements: tuple[words.Element, ...] = ()
-    labels: tuple[words.Label, ...] = ()
-    opt_out: words.OptOut | None = None  # None: it offers no way
+    elements: tuple[Element, ...] = ()
+    labels: tuple[Label, ...] = ()
+    opt_out: OptOut | None = None  # None: it offers no way
     states_debt: bool | None = None
     amount: float | None = None
     text: Annotated[str, ReadBy(read_any_text)] = ""

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from services.events.base import MinorUnits, Text
+from services.events.words import Element, Label, OptOut
 from services.policy import words
 from services.policy.clearances import visits
 
@@ -42,9 +43,9 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the message or script contains, by names of the closed lists; never its text."""
 
-    elements: tuple[words.Element, ...] = ()
-    labels: tuple[words.Label, ...] = ()
-    opt_out: words.OptOut | None = None
+    elements: tuple[Element, ...] = ()
+    labels: tuple[Label, ...] = ()
+    opt_out: OptOut | None = None
     states_debt: bool | None = None
     amount_minor: MinorUnits | None = None
 
