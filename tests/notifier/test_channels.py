@@ -25,8 +25,9 @@ from services.notifier.channels.google_token import GoogleToken, read_service_ac
 from services.notifier.channels.smtp_email import SmtpEmail
 from services.notifier.channels.transport import open_transport
 from services.notifier.channels.twilio_sms import TwilioSms
+from services.runtime.child_process import free_ports
 from tests.notifier.liars import HttpLiar, SmtpLiar, serving
-from tests.notifier.world import free_port, service_account
+from tests.notifier.world import service_account
 
 TO = {"sms": "+12025550143", "push": "device-token", "email": "someone@example.com"}
 HTTP = ("sms", "push")
@@ -135,7 +136,7 @@ async def test_an_honest_provider_accepts_with_its_reference(outside: Open, name
 
 @pytest.mark.parametrize("name", ALL)
 async def test_a_refused_connection_is_not_sent(tmp_path: Path, name: str) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     async with serving(liar := HttpLiar()):  # the token endpoint answers, the provider is away
         async with channel_to(name, liar.url, port, tmp_path) as channel:
             if name == "push":

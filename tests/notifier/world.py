@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -29,6 +28,7 @@ from services.notifier import app
 from services.notifier.settings import Settings
 from services.runtime import apikeys
 from services.runtime.admin import serving as serving_http
+from services.runtime.child_process import free_ports
 from services.runtime.identity import surrogate
 from services.runtime.settings import read
 from services.runtime.streams import open_stream
@@ -293,7 +293,7 @@ async def open_world(database: Database, folder: Path) -> AsyncIterator[World]:
         serving(world.mail),
         serving_http(policy, "127.0.0.1", 0) as policy_port,
     ):
-        port = free_port()
+        (port,) = free_ports(1)
         world.settings = {
             "DUNWELL_DATABASE_URL": database.dsn("notifier"),
             "DUNWELL_IDENTITY_KEY": IDENTITY,
@@ -355,10 +355,3 @@ def service_account(folder: Path, token_uri: str) -> Path:
         )
     )
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
