@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.policy.blocks.channels import spelled_out
-from services.policy.blocks.conditions import Condition
+from services.policy.blocks.conditions import ONLY_IN_STOP_WHEN, Condition
 from services.policy.blocks.entries import EntryFilter
 from services.policy.blocks.outcomes import Unit, outcomes_of
 from services.policy.blocks.scope import DaysPastDue, Scope
@@ -190,7 +190,7 @@ def _key_inside(key: str, new: Any, old: Any) -> bool:
         return True
     if new is None:
         return False
-    if key in ("within", "max"):
+    if key in ONLY_IN_STOP_WHEN:
         return bool(new <= old)
     if key == "consent":
         ways = [

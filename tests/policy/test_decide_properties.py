@@ -8,8 +8,9 @@ from typing import Any
 
 from hypothesis import event, given
 
-from services.policy.decide import Allow, Decision, Defer, Suppress, allowed_until, decide
-from services.policy.facts import Facts, facts_from
+from services.policy.decide import Allow, Decision, Defer, Suppress, decide, decide_until
+from services.policy.facts import Facts
+from services.policy.given_facts import facts_from
 from services.policy.pack import Origin, inline_pack
 from services.policy.question import Question
 from services.policy.ruleset import RuleSet, compile_rules
@@ -157,10 +158,13 @@ def test_one_more_contact_in_the_history_never_loosens_a_cap(case: Case) -> None
 @given(case=cases())
 def test_until_the_instant_it_names_an_allow_stays_an_allow(case: Case) -> None:
     rules, facts, now = rules_of(case), facts_of(case), now_of(case)
-    if not isinstance(decide(rules, facts, now), Allow):
-        return
     limit = now + timedelta(hours=30)
-    end = allowed_until(rules, facts, now, limit)
+    decision, end = decide_until(rules, facts, now, limit)
+    assert decision == decide(rules, facts, now)
+    if not isinstance(decision, Allow):
+        assert end is None
+        return
+    assert end is not None
     assert now < end <= limit
     plain = oracle.Case(case["facts"])
     t = now

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from click.testing import CliRunner, Result
 
 from services.policy.cli_whatif import whatif_command
-from services.policy.facts import facts_from
+from services.policy.given_facts import facts_from
 from services.policy.whatif import intervals
 from services.policy.whatif_picture import OPEN, PARTLY, picture
 from services.runtime.identity import surrogate
