@@ -17,7 +17,7 @@ from services.policy.clearances.reports import Report
 from services.policy.handlers import Context
 from services.runtime.apikeys import EVERY_TENANT, ApiKeys, Scope
 from services.runtime.database import Pool, transaction
-from services.runtime.web import FieldError, Problem, json_response, read_json
+from services.runtime.web import Problem, invalid, json_response, path_id, read_json
 
 
 class NewLimits(visits.Limits, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,18 +65,18 @@ class ClearanceDoors:
     async def show(self, request: web.Request) -> web.Response:
         """What became of a clearance."""
         tenant = await self._tenant(request, "clearance", "ingest")
-        return json_response(await filed.shown(self._db, tenant, _id(request)))
+        return json_response(await filed.shown(self._db, tenant, path_id(request)))
 
     async def redeem(self, request: web.Request) -> web.Response:
         """The contact begins now: asked afresh."""
         tenant = await self._tenant(request, "clearance", "ingest")
         rule_sets = self._context.rule_sets
-        return json_response(await redeem(self._db, rule_sets, tenant, _id(request)))
+        return json_response(await redeem(self._db, rule_sets, tenant, path_id(request)))
 
     async def release(self, request: web.Request) -> web.Response:
         """Not after all."""
         tenant = await self._tenant(request, "clearance", "ingest")
-        return json_response(await release(self._db, tenant, _id(request)))
+        return json_response(await release(self._db, tenant, path_id(request)))
 
     async def report(self, request: web.Request) -> web.Response:
         """What happened."""
@@ -97,7 +97,9 @@ class ClearanceDoors:
         tenant = await self._tenant(request, "admin")
         new = await read_json(request, NewLimits)
         if new.by.strip().casefold() == new.approved_by.strip().casefold():
-            raise _wrong("approved_by", "is the same person as by", "have somebody else approve it")
+            raise invalid(
+                "approved_by", "is the same person as by", "have somebody else approve it"
+            )
         values = msgspec.structs.asdict(new)
         by, approved_by = values.pop("by"), values.pop("approved_by")
         limits = visits.Limits(**values)
@@ -114,7 +116,7 @@ class ClearanceDoors:
 
 def _check(question: Question) -> None:
     if question.visit is not None and question.channel != "visit":
-        raise _wrong("visit", "stands beside another channel", "leave it out")
+        raise invalid("visit", "stands beside another channel", "leave it out")
 
 
 def _id(request: web.Request) -> UUID:
@@ -122,7 +124,3 @@ def _id(request: web.Request) -> UUID:
         return UUID(request.match_info["id"])
     except ValueError:
         raise Problem(404, "not_found", "the id in the path is not a UUID") from None
-
-
-def _wrong(field: str, problem: str, fix: str) -> Problem:
-    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])

@@ -24,7 +24,7 @@ from services.policy.locks import (
 )
 from services.policy.rulesets import RuleSets
 from services.runtime.database import Connection, Pool, transaction
-from services.runtime.web import FieldError, Problem
+from services.runtime.web import invalid
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -143,7 +143,7 @@ async def _scene(
     _forget(facts, (tenant, borrower_id), q.contact_point.id, str(own))
     installments = await connection.fetch(SQL["installments"], tenant, [q.loan_id])
     if any(row["borrower_id"] != borrower_id for row in installments):
-        raise _wrong("loan_id", "is another borrower's", "name a loan of this borrower")
+        raise invalid("loan_id", "is another borrower's", "name a loan of this borrower")
     active = await activation.active(connection, rule_sets, [tenant], now)
     visit = q.channel == "visit"
     unreported = visit and await connection.fetchval(
@@ -184,7 +184,3 @@ def subjects_of(tenant: str, borrower_id: UUID, point: str | None, home: UUID | 
     if home is not None:
         found.add(household_subject(tenant, home))
     return found
-
-
-def _wrong(field: str, problem: str, fix: str) -> Problem:
-    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])
