@@ -26,8 +26,8 @@ from services.notifier.channels.smtp_email import SmtpEmail
 from services.notifier.channels.transport import open_transport
 from services.notifier.channels.twilio_sms import TwilioSms
 from services.runtime.child_process import free_ports
+from tests.notifier.google_key import service_account
 from tests.notifier.liars import HttpLiar, SmtpLiar, serving
-from tests.notifier.world import service_account
 
 TO = {"sms": "+12025550143", "push": "device-token", "email": "someone@example.com"}
 HTTP = ("sms", "push")
