@@ -19,7 +19,8 @@ from tests.policy_backtest.past import (
     ten_people,
     written,
 )
-from tests.policy_service.world import AFTERNOON, TENANT, World, attempt, due, pack, stop, who
+from tests.policy_service.events import AFTERNOON, TENANT, attempt, due, pack, stop, who
+from tests.policy_service.world import World
 
 
 async def test_under_their_own_rules_no_recorded_decision_changes(

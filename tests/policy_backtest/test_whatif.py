@@ -16,7 +16,8 @@ from services.runtime.identity import surrogate
 from tests.database import Database
 from tests.policy.builders import facts, instant, rule_set
 from tests.policy_backtest.past import NARROW, WIDE, written
-from tests.policy_service.world import TENANT, World, pack, stop, who
+from tests.policy_service.events import TENANT, pack, stop, who
+from tests.policy_service.world import World
 
 HOURS = {"kind": "contact_window", "hours": {"daily": "08:00-21:00"}}
 FACTS = """

@@ -1,4 +1,4 @@
-"""Questions and reports about the invented people of tests/policy_service/world.py."""
+"""Questions and reports about the invented people of tests/policy_service/events.py."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,8 @@ from services.policy.clearances.filed import Answered
 from services.policy.clearances.question import Point, Question
 from services.policy.clearances.reports import Report
 from services.policy.clearances.visits import Plan
-from tests.policy_service.world import AFTERNOON, TENANT, World, who
+from tests.policy_service.events import AFTERNOON, TENANT, who
+from tests.policy_service.world import World
 
 
 def question(name: str, **changes: Any) -> Question:

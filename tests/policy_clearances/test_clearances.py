@@ -12,7 +12,8 @@ from services.policy.clearances.release import release
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.policy_clearances.asking import ask, redeem
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, cap, pack, stop, who
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, pack, stop, who
+from tests.policy_service.world import World
 
 NIGHT = datetime(2026, 6, 3, 2, 0, tzinfo=UTC)  # 22:00 in New York
 MORNING = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)

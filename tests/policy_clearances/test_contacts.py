@@ -11,7 +11,8 @@ from services.policy.clearances.question import Actor
 from services.policy.clearances.release import release
 from services.runtime.web import Problem
 from tests.policy_clearances.asking import ask, redeem, report
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, cap, pack
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, pack
+from tests.policy_service.world import World
 
 TALK = (
     "{id: t-talk, kind: cooldown_after, cite: [test], trigger: {channels: [voice]},"

@@ -13,7 +13,8 @@ from services.policy.clearances.question import Point
 from services.policy.clearances.visits import Limits
 from services.runtime.database import transaction
 from tests.policy_clearances.asking import ask, plan, redeem, report
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, debt, pack
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, debt, pack
+from tests.policy_service.world import World
 
 
 async def a_late_borrower(world: World, *rules: str) -> None:

@@ -19,14 +19,7 @@ from services.events.reminders import ReminderAllowed
 from services.runtime import apikeys, clock
 from services.runtime.streams import open_stream
 from tests.database import Database
-from tests.policy_service.world import (
-    AFTERNOON,
-    TENANT,
-    attempt,
-    due,
-    known_events,
-    who,
-)
+from tests.policy_service.events import AFTERNOON, TENANT, attempt, due, known_events, who
 from tests.runtime.streams import stream_settings
 from tests.service_process import (
     PEPPER,

@@ -9,7 +9,8 @@ import pytest
 from services.events.deliveries import DeliveryReceipt
 from services.events.permits import Redeem, Verdict
 from services.events.words import AttemptState
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, cap, pack, stop
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, pack, stop
+from tests.policy_service.world import World
 
 EVENING = AFTERNOON + timedelta(hours=6, minutes=59, seconds=55)  # 20:59:55 in New York
 

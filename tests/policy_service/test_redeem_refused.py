@@ -9,12 +9,10 @@ import pytest
 from services.events.loans import FeedWatermark
 from services.events.permits import ContentFacts, Verdict
 from services.events.words import AttemptState, Channel
-from tests.policy_service.test_redeem import receipt
-from tests.policy_service.world import (
+from tests.policy_service.events import (
     AFTERNOON,
     TENANT,
     WINDOW,
-    World,
     attempt,
     cancelled,
     cap,
@@ -22,6 +20,8 @@ from tests.policy_service.world import (
     pack,
     stop,
 )
+from tests.policy_service.test_redeem import receipt
+from tests.policy_service.world import World
 
 
 async def test_an_attempt_that_has_left_gets_no_second_permit(world: World) -> None:

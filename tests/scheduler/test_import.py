@@ -27,8 +27,8 @@ from services.scheduler.intake import Context
 from services.scheduler.paid_door import PaidDoor
 from tests.database import Database
 from tests.scheduler.builders import NOW, TENANT, reminders, stand_at
+from tests.scheduler.lender import PEPPER, SilentProducer
 from tests.scheduler.test_book import GOOD, amounts, errors_of, write
-from tests.scheduler.test_doors import PEPPER, SilentProducer
 
 
 @dataclass
