@@ -6,7 +6,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import event, given
+from hypothesis import given
 
 from services.policy.decide import Allow, Decision, Defer, Suppress, decide, decide_until
 from services.policy.facts import Facts
@@ -69,22 +69,18 @@ def test_a_deferral_is_sound_and_minimal_and_a_suppression_is_not_cured_by_time(
     decision = answer(case)
     match decision:
         case Allow():
-            event("allow")
             assert not effects
         case Defer(until=until):
-            event("defer")
             assert effects == {"defer"}
             assert now < until <= now + timedelta(hours=45 * 24)
             assert not oracle.blocked(rules, plain, until, cals)
             for t in instants_to_try(now, until):
                 assert oracle.blocked(rules, plain, t, cals), t
         case Suppress() if "no_common_window" in codes(decision):
-            event("no common window")
             assert effects == {"defer"}
             for hour in range(1, 45 * 24):
                 assert oracle.blocked(rules, plain, now + timedelta(hours=hour), cals)
         case Suppress():
-            event("suppress")
             assert "suppress" in effects
 
 

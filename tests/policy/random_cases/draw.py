@@ -1,7 +1,8 @@
 """What is drawn: instants round a night on which clocks change, and words of the closed lists."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from random import Random
+from typing import Any, Protocol
 
 from hypothesis import strategies as st
 
@@ -45,25 +46,67 @@ STOPS = ["opt_out", "cease", "dispute", "promise", "hardship", "no_work_contact"
 CONSENTS = ["channel", "contact_time", "frequency"]
 
 
+class Source(Protocol):
+    """Where choices come from."""
+
+    def one(self, options: list[Any]) -> Any: ...
+
+    def number(self, low: int, high: int) -> int: ...
+
+    def some(self, options: list[Any], most: int) -> list[Any]: ...
+
+
+class Searching:
+    """Hypothesis: it looks for the smallest case that fails, and takes its time."""
+
+    def __init__(self, draw: Any) -> None:
+        self._draw = draw
+
+    def one(self, options: list[Any]) -> Any:
+        return self._draw(st.sampled_from(options))
+
+    def number(self, low: int, high: int) -> int:
+        return int(self._draw(st.integers(low, high)))
+
+    def some(self, options: list[Any], most: int) -> list[Any]:
+        return list(
+            self._draw(st.lists(st.sampled_from(options), min_size=1, max_size=most, unique=True))
+        )
+
+
+class Seeded:
+    """A seed: twenty times as many cases in the same time, and each can be had again."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def one(self, options: list[Any]) -> Any:
+        return self._random.choice(options)
+
+    def number(self, low: int, high: int) -> int:
+        return self._random.randint(low, high)
+
+    def some(self, options: list[Any], most: int) -> list[Any]:
+        return self._random.sample(options, self._random.randint(1, min(most, len(options))))
+
+
 class Draw:
     """Short names for the draws below."""
 
-    def __init__(self, draw: Any) -> None:
-        self.draw = draw
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     def one(self, options: list[Any]) -> Any:
-        return self.draw(st.sampled_from(options))
+        return self._source.one(options)
 
     def number(self, low: int, high: int) -> int:
-        return int(self.draw(st.integers(low, high)))
+        return self._source.number(low, high)
 
     def chance(self, percent: int) -> bool:
         return self.number(1, 100) <= percent
 
     def some(self, options: list[Any], most: int = 3) -> list[Any]:
-        return list(
-            self.draw(st.lists(st.sampled_from(options), min_size=1, max_size=most, unique=True))
-        )
+        return self._source.some(options, most)
 
     def optional(self, percent: int, key: str, value: Any) -> Map:
         """`{key: value()}` sometimes."""
@@ -73,8 +116,8 @@ class Draw:
 class Times(Draw):
     """Instants and dates round one night."""
 
-    def __init__(self, draw: Any, night: datetime) -> None:
-        super().__init__(draw)
+    def __init__(self, source: Source, night: datetime) -> None:
+        super().__init__(source)
         self.night = night
         self.now = night + timedelta(minutes=self.number(-40 * 60, 30 * 60))
 
