@@ -67,10 +67,13 @@ def test_a_second_pass_of_half_an_hour_is_closed() -> None:
     )
 
 
-def test_a_date_that_was_left_out_opened_no_window() -> None:
+def test_a_date_that_was_left_out_is_one_long_gap() -> None:
+    """Friday 30 December 2011 never came to Apia: its window opens, and Thursday's closes, in it."""
     apia = [{"zone": "Pacific/Apia", "basis": "address"}]
-    rule = window(fri="20:00-02:00")  # 30 December 2011 was to be a Friday
-    assert answer(rule, facts("2011-12-30T10:30:00Z", zones=apia)).startswith("defer 2012-01-06")
+    saturday = facts("2011-12-30T10:30:00Z", zones=apia)  # 00:30
+    assert answer(window(fri="20:00-02:00"), saturday) == "allow"
+    assert answer(window(thu="20:00-02:00"), saturday).startswith("defer 2012-01-05")
+    assert answer(window(thu="20:00-02:00"), facts("2011-12-30T09:59:00Z", zones=apia)) == "allow"
 
 
 def test_a_confirmed_zone_supersedes_all_others() -> None:

@@ -105,7 +105,7 @@ class WeeklyHours:
                 return True
         if self._overnight:
             reading += DAY
-            for opens, closes in self.of(zone.day_before(day)):
+            for opens, closes in self.of(day - 1):
                 if opens <= reading < closes:
                     return True
         return False

@@ -137,12 +137,6 @@ class Zone:
             self._starts[day] = found
         return found
 
-    def day_before(self, day: int) -> int:
-        """The date before this one, as this zone lived it: Apia had no 30 December 2011."""
-        return (
-            day - 1 if self.starts(day - 1) < self.starts(day) else self.day(self.starts(day) - 1)
-        )
-
     def _find_start(self, day: int) -> int:
         if day > _LAST_DAY:
             return NEVER
