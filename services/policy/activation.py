@@ -12,8 +12,8 @@ import msgspec
 from services.policy import activation_refused as refused
 from services.policy import draft_check, drafts
 from services.policy.activation_refused import unless_two_people, wrong
-from services.policy.drafts import Draft, hash_of
-from services.policy.pack import Pack, PackError, load_shipped, load_text, shipped
+from services.policy.drafts import Draft
+from services.policy.pack import Pack, PackError, hash_of, load_shipped, load_text, shipped
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.runtime import queries
 from services.runtime.clock import gate_now

@@ -12,9 +12,19 @@ INSERT INTO decision_facts (tenant, facts_hash, facts)
 SELECT * FROM unnest($1::text[], $2::bytea[], $3::json[]) ON CONFLICT DO NOTHING
 
 -- log_rule_sets
-INSERT INTO rule_sets (tenant, version, packs, first_at)
-SELECT s.*, $4 FROM unnest($1::text[], $2::text[], $3::json[]) AS s (tenant, version, packs)
-    ON CONFLICT (tenant, version) DO NOTHING
+-- A set's other texts were kept when they were activated.
+WITH new AS (
+    INSERT INTO rule_sets (tenant, version, packs, first_at)
+    SELECT s.*, $4 FROM unnest($1::text[], $2::text[], $3::json[]) AS s (tenant, version, packs)
+        ON CONFLICT (tenant, version) DO NOTHING
+    RETURNING tenant, version
+)
+INSERT INTO pack_texts (tenant, pack, version, text)
+SELECT DISTINCT new.tenant, a.pack, a.version, a.text
+  FROM new JOIN unnest($1::text[], $2::text[], $5::text[], $6::text[], $7::text[])
+                  AS a (tenant, rule_set, pack, version, text)
+             ON a.tenant = new.tenant AND a.rule_set = new.version
+    ON CONFLICT DO NOTHING
 
 -- decision
 SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,

@@ -6,9 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from services.policy import explain, jurisdictions
 from services.policy.pack import PackError
+from services.policy.rulesets import ALWAYS, RuleSets
+from services.runtime.database import transaction
 from tests.database import Database
 from tests.policy_backtest.past import (
     NARROW,
@@ -136,6 +140,32 @@ async def test_a_decision_whose_pack_is_not_kept_is_counted_and_named(
     sums = await look_back(database)
     assert sums.asked == 0
     assert [count for why, count in sums.missing.items() if "text of us-fed" in why] == [18]
+
+
+async def test_what_was_decided_under_an_older_always_yaml_is_decided_again_as_then(
+    world: World, database: Database
+) -> None:
+    """The rules that bind for everybody change with a release; what was decided under them stays
+    what it was, in the replay, in the explanation and before a draft."""
+    older = ALWAYS.read_text(encoding="utf-8").replace(
+        "A stop on record forbids contact until", "What a release before this one said until"
+    )
+    past = World(world.db, world.owner, RuleSets(jurisdictions.load(), always=older))
+    await ten_people(past)
+    await world.person("p10")
+    await world.send("reminder.due", due("p10", due_at=AFTERNOON + timedelta(hours=10)))
+    sums = await look_back(database)
+    assert (sums.asked, sums.changed, sums.missing) == (19, 0, {})
+    assert len({row["packs"] for row in await world.rows("rule_sets")}) == 2
+    assert (await look_back(database, pack(WIDE))).changed == 0
+
+    [stopped] = [row for row in await world.rows("decisions") if row["verdict"] == "suppress"]
+    async with transaction(world.db) as connection:
+        told = await explain.in_full(
+            connection, world.rule_sets, TENANT, stopped["decision_id"], "en"
+        )
+    assert told["not_replayable"] is None
+    assert "What a release before this one said" in str(msgspec.json.encode(told))
 
 
 async def test_contacts_that_others_reported_are_judged_as_of_their_instant(
