@@ -121,6 +121,7 @@ class DebtChanged(Event, frozen=True, kw_only=True):
     due_date: date
     account: Text | None = None
     creditor: Text | None = None
+    source: Text | None = None  # the loan's; by its watermark we know how fresh this is
 
 
 class FeedWatermark(Event, frozen=True, kw_only=True):

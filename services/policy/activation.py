@@ -71,14 +71,6 @@ async def active(
     return found
 
 
-async def stale_tenants(
-    connection: Connection, tenants: Iterable[str], now: datetime
-) -> frozenset[str]:
-    """Tenants with a source whose watermark is older than its bound."""
-    rows = await connection.fetch(SQL["stale_tenants"], sorted(tenants), now)
-    return frozenset(row["tenant"] for row in rows)
-
-
 async def activate(
     connection: Connection, rule_sets: RuleSets, tenant: str, asked: Activation, *, sandbox: bool
 ) -> Activated:

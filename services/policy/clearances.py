@@ -16,6 +16,7 @@ from services.events.codec import derived_id
 from services.policy import activation, clearing, decisions, known, visits
 from services.policy.clearing import Cleared, Question, Scene
 from services.policy.decide import Reason
+from services.policy.feeds import feeds
 from services.policy.known import Row
 from services.policy.locks import (
     SubjectsChanged,
@@ -264,7 +265,7 @@ async def _scene(
         installments=installments,
         rule_sets=rule_sets,
         active=active.get(tenant, ()),
-        stale=tenant in await activation.stale_tenants(connection, [tenant], now),
+        feeds=await feeds(connection, [tenant], now),
         limits=await limits(connection, tenant) if visit else visits.Limits(),
         unreported=bool(unreported),
     )

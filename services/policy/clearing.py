@@ -16,6 +16,7 @@ from services.events.words import Channel, Stage
 from services.policy import facts as v1
 from services.policy import visits, words
 from services.policy.decide import Reason, allowed_until
+from services.policy.feeds import Feeds
 from services.policy.gate import LONGEST_VALIDITY, rules_for
 from services.policy.gather import Asked, candidate_zones, facts_for
 from services.policy.known import Known, Row
@@ -108,7 +109,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     installments: Sequence[Row]  # of the loan, oldest first
     rule_sets: RuleSets
     active: Active
-    stale: bool
+    feeds: Feeds
     limits: visits.Limits
     unreported: bool
 
@@ -159,7 +160,7 @@ def _early(scene: Scene, question: Question, debt: Row | None) -> Ruling:
     owed = debt["outstanding_minor"] if debt else 1
     if owed == 0 and question.purpose in ("reminder", "collection"):
         return refusal(Outcome.SUPPRESS, "paid")
-    if debt is None or scene.stale:
+    if debt is None or scene.feeds.stale(scene.tenant, debt["source"]):
         return refusal(Outcome.DEFER, "feed_stale", wait(scene.known.now, 0))
     return Ruling(outcome=Outcome.ALLOW)
 

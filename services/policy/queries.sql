@@ -19,7 +19,7 @@ SELECT p.tenant, p.borrower_id, p.contact_point_id, p.kind, p.channels, p.zones,
 
 -- debts_of
 SELECT d.tenant, d.loan_id, d.installment_number, d.borrower_id, d.outstanding_minor, d.currency,
-       d.product, d.role, d.account, d.creditor
+       d.product, d.role, d.account, d.creditor, d.source
   FROM unnest($1::text[], $2::text[], $3::int[]) AS wanted (tenant, loan_id, installment_number)
   JOIN debts d USING (tenant, loan_id, installment_number)
 
@@ -100,14 +100,16 @@ SELECT b.tenant, b.borrower_id, b.version, b.country, b.subdivision, b.city,
 
 -- known_debt
 INSERT INTO debts (tenant, loan_id, installment_number, borrower_id, version, outstanding_minor,
-                   currency, product, role, due_date, account, creditor)
+                   currency, product, role, due_date, account, creditor, source)
 SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::uuid[], $5::bigint[], $6::bigint[],
-                     $7::text[], $8::text[], $9::text[], $10::date[], $11::text[], $12::text[])
+                     $7::text[], $8::text[], $9::text[], $10::date[], $11::text[], $12::text[],
+                     $13::text[])
     ON CONFLICT (tenant, loan_id, installment_number) DO UPDATE
    SET borrower_id = excluded.borrower_id, version = excluded.version,
        outstanding_minor = excluded.outstanding_minor, currency = excluded.currency,
        product = excluded.product, role = excluded.role, due_date = excluded.due_date,
-       account = excluded.account, creditor = excluded.creditor
+       account = excluded.account, creditor = excluded.creditor,
+       source = excluded.source
  WHERE debts.version < excluded.version
 
 -- known_feed

@@ -5,13 +5,14 @@ from uuid import uuid4
 
 import pytest
 
+from services.events.loans import FeedWatermark
 from services.events.permits import Verdict
 from services.policy import clearances
 from services.policy.clearing import Actor, Content, Point
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.policy_clearances.asking import ask, redeem
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, cap, pack, stop, who
+from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, cap, debt, pack, stop, who
 
 NIGHT = datetime(2026, 6, 3, 2, 0, tzinfo=UTC)  # 22:00 in New York
 MORNING = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
@@ -200,6 +201,18 @@ async def test_what_is_not_known_is_not_allowed(
     answer = await ask(world, "ada", **changes)
     assert (answer.verdict, answer.code) == (verdict, code)
     assert [reason.code for reason in answer.reasons] == [code]
+
+
+async def test_a_stale_source_lets_the_loans_of_another_be_asked_about(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    for source, minutes in (("slow", 2), ("core", 0)):
+        as_of = AFTERNOON - timedelta(minutes=minutes)
+        mark = FeedWatermark(tenant=TENANT, source=source, as_of=as_of, bound_seconds=60)
+        await world.send("loan.changed", mark)
+    for name, source, verdict in (("ada", "slow", "defer"), ("ben", "core", "allow")):
+        await world.person(name)
+        await world.send("loan.changed", debt(name, version=2, source=source))
+        assert (await ask(world, name)).verdict == verdict
 
 
 async def test_nothing_is_owed_nothing_is_said(world: World) -> None:

@@ -50,6 +50,7 @@ CREATE TABLE debts (
     due_date           date NOT NULL,
     account            text,
     creditor           text,
+    source             text,  -- the feed that tells of it; null: not known
     PRIMARY KEY (loan_id, installment_number, tenant)
 );
 
