@@ -5,7 +5,6 @@ import os
 import sys
 from datetime import datetime, timedelta
 
-import asyncpg
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -93,8 +92,6 @@ def backtest_command(
         sums = asyncio.run(_run(database_url(), plan, ignore_dates, jobs, report, console))
     except PackError as error:
         raise click.ClickException(str(error)) from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise click.ClickException(f"the database said no: {error}") from None
     report.end(sums)
     failed = sums.changes or (verify and sums.missing)
     sys.exit(CHANGED if fail_on_change and failed else 0)

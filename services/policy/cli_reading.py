@@ -12,6 +12,7 @@ import click
 from services.policy.pack import shipped
 from services.policy.pack_lint import SHIPPED
 from services.runtime import database
+from services.runtime.cli_outage import database_reached
 from services.runtime.database import Connection
 from services.runtime.settings import PREFIX
 
@@ -58,14 +59,15 @@ def database_url() -> str:
 @asynccontextmanager
 async def reading(url: str) -> AsyncIterator[Connection]:
     """One snapshot of policy's database for as long as it takes; nothing can be written."""
-    async with (
-        database.pool(url, schema="policy", max_size=1) as db,
-        db.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        # Unlike a service, who reads a month of decisions had better read them as they lie.
-        await connection.execute("SET LOCAL enable_seqscan = on")
-        yield connection
+    with database_reached(url, f"{PREFIX}DATABASE_URL"):
+        async with (
+            database.pool(url, schema="policy", max_size=1) as db,
+            db.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            # Unlike a service, who reads a month of decisions had better read them as they lie.
+            await connection.execute("SET LOCAL enable_seqscan = on")
+            yield connection
 
 
 def pack_text(named: str) -> tuple[str, str]:

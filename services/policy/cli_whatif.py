@@ -8,7 +8,6 @@ from typing import get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import asyncpg
 import click
 import msgspec
 from rich.console import Console
@@ -132,13 +131,8 @@ async def _from_database(
     packs: list[Pack],
     drafts: list[Pack],
 ) -> DryRun:
-    try:
-        async with reading(database_url()) as connection:
-            return await whatif_facts.from_database(
-                connection, whose, channels, start, packs, drafts
-            )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise click.ClickException(f"the database said no: {error}") from None
+    async with reading(database_url()) as connection:
+        return await whatif_facts.from_database(connection, whose, channels, start, packs, drafts)
 
 
 def _whose(
