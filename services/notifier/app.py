@@ -31,6 +31,7 @@ from services.notifier.intake import Intake
 from services.notifier.prepare import Preparer
 from services.notifier.render import load_templates
 from services.notifier.replies import load_vocabulary
+from services.notifier.review_doors import review_routes
 from services.notifier.settings import Settings
 from services.notifier.stops import Forwarder
 from services.runtime import admin, clock, database, log
@@ -102,13 +103,10 @@ async def run(settings: Settings) -> None:
         dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers)
         health = admin.Health()
         health.ready("database", partial(_database_answers, db))
+        api_keys = ApiKeys(db, settings.api_key_pepper.get_secret_value().encode())
         routes = [
-            *lender_routes(
-                db,
-                intake,
-                ApiKeys(db, settings.api_key_pepper.get_secret_value().encode()),
-                identity,
-            ),
+            *lender_routes(db, intake, api_keys, identity),
+            *review_routes(db, forwarder, api_keys),
             *unsubscribe_routes(db, inbound, identity),
         ]
         if settings.twilio_auth_token:

@@ -56,6 +56,7 @@ def assert_one_sentence(told: tuple[int, str, str], *named: str) -> None:
         (("keys", "revoke", "0123456789ab"), "DUNWELL_DATABASE_URL"),
         (("policy", "status", "--tenant", "acme"), "DUNWELL_DATABASE_URL"),
         (("policy", "backtest", "--verify"), "DUNWELL_DATABASE_URL"),
+        (("reviews", "list", "--tenant", "acme"), "DUNWELL_DATABASE_URL"),
     ],
 )
 def test_a_database_that_is_away_is_named_with_its_variable(
