@@ -92,6 +92,25 @@ SELECT due FROM held
 -- Rules have changed: ask again now.
 UPDATE held SET retry_at = clock_timestamp(), tries = 0 WHERE tenant = $1
 
+-- hasten_what_changed
+-- An activation that was recorded for later has begun, or ended: ask again now.  The rows in key
+-- order, as every locker of them takes them.
+WITH changed AS (
+    SELECT tenant, activation_id FROM activations
+     WHERE next_change <= policy.gate_now()
+       FOR UPDATE SKIP LOCKED
+), noticed AS (
+    UPDATE activations a
+       SET begin_noticed = true, end_noticed = coalesce(a.ended_at <= policy.gate_now(), false)
+      FROM changed c WHERE a.tenant = c.tenant AND a.activation_id = c.activation_id
+    RETURNING a.tenant
+), waiting AS (
+    SELECT tenant, reminder_id FROM held WHERE tenant IN (SELECT tenant FROM noticed)
+     ORDER BY tenant, reminder_id FOR UPDATE
+)
+UPDATE held h SET retry_at = clock_timestamp(), tries = 0
+  FROM waiting w WHERE h.tenant = w.tenant AND h.reminder_id = w.reminder_id
+
 -- held_list
 SELECT reminder_id, borrower_id, emission, code, held_since, valid_until
   FROM held WHERE tenant = $1 ORDER BY held_since, reminder_id LIMIT $2
