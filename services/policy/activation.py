@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from services.events.base import Text
 from services.policy import activation_refused as refused
 from services.policy import draft_check, drafts
 from services.policy.activation_refused import unless_two_people, wrong
@@ -29,9 +30,9 @@ ActiveByTenant = Mapping[str, Active]
 class Activation(msgspec.Struct, frozen=True, kw_only=True):
     """Asks that a pack decides for a tenant from an instant on (now, if none is named)."""
 
-    pack: str  # a shipped one, or a draft of the tenant's own that was approved; or PACK@HASH
-    by: str
-    approved_by: str  # somebody else
+    pack: Text  # a shipped one, or a draft of the tenant's own that was approved; or PACK@HASH
+    by: Text
+    approved_by: Text  # somebody else
     active_from: datetime | None = msgspec.field(default=None, name="from")
     accept_draft: bool = False  # "I know that no counsel has reviewed it"
 
@@ -39,11 +40,11 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
 class Deactivation(msgspec.Struct, frozen=True, kw_only=True):
     """Asks that a pack no longer decides for a tenant, from an instant on (now, if none)."""
 
-    pack: str
-    by: str
-    approved_by: str
+    pack: Text
+    by: Text
+    approved_by: Text
     at: datetime | None = None
-    reason: str | None = None  # kept beside it
+    reason: Text | None = None  # kept beside it
 
 
 class Activated(msgspec.Struct, frozen=True, kw_only=True):

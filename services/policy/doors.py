@@ -29,7 +29,15 @@ from services.policy.timeline import page_of, timeline
 from services.runtime.apikeys import EVERY_TENANT, ApiKeys
 from services.runtime.database import Pool, transaction
 from services.runtime.outbox import Outbox
-from services.runtime.web import FieldError, Problem, described, json_response, read_json
+from services.runtime.web import (
+    FieldError,
+    Problem,
+    described,
+    json_response,
+    mistaken,
+    read_json,
+    stored,
+)
 
 E = TypeVar("E", bound=StopEvent)
 
@@ -196,12 +204,10 @@ class Doors:
         elif body.get("tenant", tenant) != tenant:
             raise _invalid("tenant", "is not the key's", "leave it out: the key says who you are")
         try:
-            event = msgspec.convert({**body, **named, "tenant": tenant}, kind, strict=True)
-        except msgspec.ValidationError as error:
-            problem, _, path = str(error).partition(" - at `")
-            # msgspec quotes an offending enum value; a value may be personal, its path is not.
-            safe = problem.split(" '")[0].split(' "')[0]
-            raise _invalid(path.rstrip("`") or "$", safe, "see docs/api.md") from None
+            whole = {**body, **named, "tenant": tenant}
+            event = stored(msgspec.convert(whole, kind, strict=True), kind)
+        except msgspec.ValidationError as wrong_type:
+            raise mistaken(wrong_type) from None
         if wrong := stops.problems(event):
             said = "; ".join(f"{p.field} {p.problem}" for p in wrong)
             raise Problem(422, "invalid", said, wrong)
