@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from services.policy import explain, jurisdictions
+from services.policy import drafts, explain, jurisdictions
 from services.policy.pack import PackError
 from services.policy.rulesets import ALWAYS, RuleSets
 from services.runtime.database import transaction
@@ -24,6 +24,7 @@ from tests.policy_backtest.past import (
     written,
 )
 from tests.policy_service.world import AFTERNOON, TENANT, World, attempt, due, pack, stop, who
+from tests.policy_versions.own import own
 
 
 async def test_under_their_own_rules_no_recorded_decision_changes(
@@ -226,3 +227,21 @@ async def test_the_command_proves_the_record_and_refuses_a_draft_it_can_not_read
     assert "ours: unknown key" in refused.output
     neither = await asyncio.to_thread(run, database)
     assert neither.exit_code == 2
+
+
+async def test_a_draft_that_is_kept_is_tried_by_its_name(world: World, database: Database) -> None:
+    await ten_people(world)
+    narrow = own("08:00-10:00", pack="acme-hours")
+    async with transaction(world.db) as connection:
+        kept = await drafts.draft(connection, TENANT, narrow, "acme-hours.yaml", "ann")
+    for named in ("acme-hours", kept.name):
+        told = await asyncio.to_thread(
+            run, database, "--against", named, "--tenant", TENANT, "--jobs", "1"
+        )
+        assert told.exit_code == 0, told.output
+        assert "18 decisions asked again: 15 would change." in told.output
+        assert "acme-hours-day" in told.output
+    nobodys = await asyncio.to_thread(run, database, "--against", "acme-hours", "--jobs", "1")
+    assert (nobodys.exit_code, "say --tenant" in nobodys.output) == (2, True)
+    none = await asyncio.to_thread(run, database, "--against", "acme-our", "--tenant", TENANT)
+    assert (none.exit_code, "acme-our is no draft of acme" in none.output) == (1, True)
