@@ -1,4 +1,4 @@
-"""What happened to one borrower, in order: decisions, contacts, receipts, payments, stops …"""
+"""What happened to one borrower, in order: decisions, contacts, receipts, payments and stops."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
