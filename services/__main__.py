@@ -27,7 +27,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "content": Subcommand(
         "services.notifier.cli_content", "content_command", "Say what a message contains, and why."
     ),
-    "policy": Subcommand("services.policy.cli_policy", "policy", "Activate packs; see decisions."),
+    "policy": Subcommand(
+        "services.policy.cli_policy", "policy", "Draft, try, activate rules; roll back."
+    ),
     "explain": Subcommand(
         "services.policy.cli_explain", "explain_command", "Say why, in words and rule by rule."
     ),

@@ -5,7 +5,6 @@ import atexit
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from deploy.kafka.fetch import KafkaUnavailable, jars, java
-from services.runtime.child_process import start_child
+from services.runtime.child_process import end_child, free_ports, start_child, wait_for_child
 
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
@@ -170,7 +169,7 @@ class KafkaBroker:
         logs = self.data_dir / "logs"
         properties = self.data_dir / "server.properties"
         if self.port == 0 or self._controller_port == 0:
-            free, self._controller_port = _two_free_ports()
+            free, self._controller_port = free_ports(2)
             self.port = self.port or free
         properties.write_text(
             _PROPERTIES.format(port=self.port, controller_port=self._controller_port, logs=logs)
@@ -181,8 +180,8 @@ class KafkaBroker:
                 tool = ["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID]
                 formatting = start_child([*command, *tool, "--config", properties], output=output)
                 self._process = formatting
-                while formatting.poll() is None:
-                    await asyncio.sleep(0.02)
+                if await wait_for_child(formatting, START_SECONDS) is None:
+                    await self._end(signal.SIGKILL)
             self._process = start_child([*command, "kafka.Kafka", properties], output=output)
             while self._process.poll() is None and time.monotonic() < deadline:
                 if await self._answers():
@@ -213,19 +212,5 @@ class KafkaBroker:
             await admin.close()
 
     async def _end(self, how: signal.Signals) -> None:
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            self._process.send_signal(how)
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._process.poll() is None:
-            if time.monotonic() > deadline:
-                self._process.kill()
-            await asyncio.sleep(0.01)
-
-
-def _two_free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
+        if self._process is not None and await end_child(self._process, how, STOP_SECONDS) is None:
+            await end_child(self._process, signal.SIGKILL, STOP_SECONDS)

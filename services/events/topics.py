@@ -67,6 +67,9 @@ def wire_type(event: type[Event], version: int = 1) -> str:
     return f"dunwell.{words}.v{version}"
 
 
+# The lender writes these, makes them or not, and chooses their keys.
+LENDERS_TOPICS = frozenset({"loan.events", "address.events", "stop.events"})
+
 TYPES: dict[str, type[Event]] = {
     wire_type(event): event for topic in TOPICS.values() for event in topic.events
 }

@@ -1,6 +1,7 @@
 """The closed lists of words that events share; rules.md and cases/README.md are their source."""
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Channel(StrEnum):
@@ -87,3 +88,42 @@ class Outcome(StrEnum):
     SUPPRESSED = "suppressed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+# What a rendered message contains (facts v1, contact.content): found by the notifier, asked by the
+# rules.
+Element = Literal[
+    "collector_disclosure",
+    "purpose_disclosure",
+    "sender_name",
+    "sender_address",
+    "sender_activity",
+    "creditor_name",
+    "claim_basis",
+    "amount",
+    "payment_methods",
+    "cost_rules",
+    "callback_number",
+    "reply_request",
+    "dispute_rights",
+]
+Label = Literal[
+    "threat",
+    "arrest_threat",
+    "suit_threat",
+    "credit_bureau_threat",
+    "insult",
+    "profanity",
+    "public_shaming",
+    "court_imitation",
+    "authority_imitation",
+    "false_statement",
+    "misleading_identity",
+    "overshadowing",
+    "asks_reason",
+    "asks_payment",
+    "pay_to_collector",
+    "premium_number",
+    "debt_hint",
+]
+OptOut = Literal["reply", "link", "post", "form_with_extra_data"]

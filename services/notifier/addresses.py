@@ -173,10 +173,3 @@ def at_rest(tenant: str, borrower_id: UUID, point_id: str) -> bytes:
 def in_transit(tenant: str, borrower_ref: str) -> bytes:
     """The context of `ContactPointGiven.sealed`, which its sender knows."""
     return f"{tenant}|{borrower_ref}".encode()
-
-
-def seal_for_transit(
-    keyring: Keyring, tenant: str, borrower_ref: str, given: GivenAddress
-) -> bytes:
-    """What a lender's system puts on `address.events`."""
-    return keyring.seal(in_transit(tenant, borrower_ref), msgspec.json.encode(given))

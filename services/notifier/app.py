@@ -2,24 +2,20 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
 import aiohttp
+from aiohttp import web
 
 from services.events.words import Channel as ChannelName
 from services.notifier import handlers, sweeps
 from services.notifier.addresses import Keyring, parse_keys
 from services.notifier.callbacks import Callbacks, Signatures, twilio_routes
 from services.notifier.channels import Channel
-from services.notifier.channels.fcm_push import FcmPush
-from services.notifier.channels.google_token import GoogleToken, read_service_account
-from services.notifier.channels.smtp_email import SmtpEmail
-from services.notifier.channels.transport import open_transport
-from services.notifier.channels.twilio_sms import TwilioSms
 from services.notifier.completions import Completions
 from services.notifier.dispatch import Dispatcher, Lane
 from services.notifier.doors import lender_routes
@@ -28,6 +24,7 @@ from services.notifier.handlers import Keys
 from services.notifier.handoff import HandOff
 from services.notifier.inbound import Inbound, inbound_routes, unsubscribe_routes
 from services.notifier.intake import Intake
+from services.notifier.open_channels import open_channels, pace_of
 from services.notifier.prepare import Preparer
 from services.notifier.render import load_templates
 from services.notifier.replies import load_vocabulary
@@ -83,11 +80,13 @@ async def run(settings: Settings) -> None:
         intake = Intake(db, relay, keys)
         forwarder = Forwarder(db, session, settings.policy_url, service_key)
         inbound = Inbound(db, relay, forwarder, identity)
+        gate = Gate(session, settings.policy_url, service_key)
+        paces = pace_of(settings)
         lanes = {
             name: Lane(
                 HandOff(
                     db=db,
-                    gate=Gate(session, settings.policy_url, service_key),
+                    gate=gate,
                     relay=relay,
                     completions=completions,
                     name=name,
@@ -95,7 +94,7 @@ async def run(settings: Settings) -> None:
                     channels=channels,
                     retry_after=retry_after,
                 ),
-                *pace_of(settings)[name],
+                *paces[name],
             )
             for name, channel in channels.items()
         }
@@ -103,18 +102,7 @@ async def run(settings: Settings) -> None:
         dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers)
         health = admin.Health()
         health.ready("database", partial(_database_answers, db))
-        api_keys = ApiKeys(db, settings.api_key_pepper.get_secret_value().encode())
-        routes = [
-            *lender_routes(db, intake, api_keys, identity),
-            *review_routes(db, forwarder, api_keys),
-            *unsubscribe_routes(db, inbound, identity),
-        ]
-        if settings.twilio_auth_token:
-            signatures = Signatures(
-                settings.twilio_auth_token.get_secret_value(), settings.public_url
-            )
-            routes += twilio_routes(signatures, callbacks)
-            routes += inbound_routes(signatures, inbound, load_vocabulary())
+        routes = _routes(settings, db, intake, inbound, forwarder, callbacks)
         await stack.enter_async_context(
             admin.serve(health, settings.admin_host, settings.admin_port)
         )
@@ -130,24 +118,13 @@ async def run(settings: Settings) -> None:
         # In this order at the end: no new work, flights land, their ends are written.
         stack.push_async_callback(completions.flush)
         stack.push_async_callback(dispatcher.stop)
-        abandon_after = timedelta(seconds=settings.abandon_seconds)
-        look_up_after = timedelta(seconds=settings.look_up_seconds)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(relay.run())
             tasks.create_task(completions.run())
             tasks.create_task(callbacks.run())
             tasks.create_task(intake.run())
             tasks.create_task(dispatcher.run())
-            for seconds, name, sweep in (
-                (SWEEP_SECONDS, "expire_leases", partial(sweeps.expire_leases, db)),
-                (SWEEP_SECONDS, "abandon", partial(sweeps.abandon, db, abandon_after)),
-                (SWEEP_SECONDS, "forward_stops", forwarder.forward),
-                (
-                    settings.look_up_seconds,
-                    "look_up",
-                    partial(sweeps.look_up, db, preparer, channels, look_up_after),
-                ),
-            ):
+            for seconds, name, sweep in _sweeps(settings, db, preparer, channels, forwarder):
                 tasks.create_task(sweeps.every(seconds, name, sweep))
             tasks.create_task(
                 consume(
@@ -166,6 +143,48 @@ async def run(settings: Settings) -> None:
             )
 
 
+def _routes(
+    settings: Settings,
+    db: Pool,
+    intake: Intake,
+    inbound: Inbound,
+    forwarder: Forwarder,
+    callbacks: Callbacks,
+) -> list[web.RouteDef]:
+    """Lenders' doors, reviews, the links in e-mails and, with Twilio's token, its callbacks."""
+    identity = settings.identity_key.get_secret_value().encode()
+    api_keys = ApiKeys(db, settings.api_key_pepper.get_secret_value().encode())
+    routes = [
+        *lender_routes(db, intake, api_keys, identity),
+        *review_routes(db, forwarder, api_keys),
+        *unsubscribe_routes(db, inbound, identity),
+    ]
+    if settings.twilio_auth_token:
+        signatures = Signatures(settings.twilio_auth_token.get_secret_value(), settings.public_url)
+        routes += twilio_routes(signatures, callbacks)
+        routes += inbound_routes(signatures, inbound, load_vocabulary())
+    return routes
+
+
+def _sweeps(
+    settings: Settings,
+    db: Pool,
+    preparer: Preparer,
+    channels: Mapping[ChannelName, Channel],
+    forwarder: Forwarder,
+) -> list[tuple[float, str, Callable[[], Awaitable[bool]]]]:
+    """Every sweep: how often in seconds, its name in the log, what it does."""
+    abandon_after = timedelta(seconds=settings.abandon_seconds)
+    look_up_after = timedelta(seconds=settings.look_up_seconds)
+    look_up = partial(sweeps.look_up, db, preparer, channels, look_up_after)
+    return [
+        (SWEEP_SECONDS, "expire_leases", partial(sweeps.expire_leases, db)),
+        (SWEEP_SECONDS, "abandon", partial(sweeps.abandon, db, abandon_after)),
+        (SWEEP_SECONDS, "forward_stops", forwarder.forward),
+        (settings.look_up_seconds, "look_up", look_up),
+    ]
+
+
 class SteppedClock(Exception):
     """This database's business clock stands still, but somebody real would get the messages."""
 
@@ -181,57 +200,6 @@ async def refuse_stepped_clock(db: Pool, settings: Settings) -> None:
             "the business clock of this database is stepped: set DUNWELL_SANDBOX=1 and point "
             f"{', '.join(foreign) or 'every provider'} at the sandbox on 127.0.0.1"
         )
-
-
-@asynccontextmanager
-async def open_channels(settings: Settings) -> AsyncIterator[Mapping[ChannelName, Channel]]:
-    """The channels whose variables are set; each has its own connections."""
-    channels: dict[ChannelName, Channel] = {}
-    async with AsyncExitStack() as stack:
-        if settings.fcm_service_account_file:
-            account = read_service_account(settings.fcm_service_account_file)
-            transport = await stack.enter_async_context(open_transport(settings.fcm_connections))
-            channels[ChannelName.PUSH] = FcmPush(
-                transport,
-                GoogleToken(transport, account),
-                project_id=account.project_id,
-                api_url=settings.fcm_api_url,
-            )
-        if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from:
-            transport = await stack.enter_async_context(open_transport(settings.sms_connections))
-            channels[ChannelName.SMS] = TwilioSms(
-                transport,
-                account_sid=settings.twilio_account_sid,
-                auth_token=settings.twilio_auth_token.get_secret_value(),
-                sender=settings.twilio_from,
-                api_url=settings.twilio_api_url,
-                public_url=settings.public_url,
-            )
-        if settings.smtp_host and settings.mail_from:
-            mail = SmtpEmail(
-                host=settings.smtp_host,
-                port=settings.smtp_port,
-                username=settings.smtp_username,
-                password=(
-                    settings.smtp_password.get_secret_value() if settings.smtp_password else None
-                ),
-                tls=settings.smtp_tls == "tls",
-                start_tls=settings.smtp_tls == "starttls",
-                mail_from=settings.mail_from,
-                connections=settings.smtp_connections,
-            )
-            stack.push_async_callback(mail.close)
-            channels[ChannelName.EMAIL] = mail
-        yield channels
-
-
-def pace_of(settings: Settings) -> dict[ChannelName, tuple[int, float]]:
-    """Connections and messages a second of each channel."""
-    return {
-        ChannelName.PUSH: (settings.fcm_connections, settings.push_per_second),
-        ChannelName.SMS: (settings.sms_connections, settings.sms_per_second),
-        ChannelName.EMAIL: (settings.smtp_connections, settings.email_per_second),
-    }
 
 
 async def _database_answers(db: Pool) -> str | None:

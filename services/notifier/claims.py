@@ -17,7 +17,6 @@ from services.notifier.store import (
     SQL,
     Held,
     Row,
-    columns,
     fail_reminders,
     history,
     put_back,
@@ -25,6 +24,7 @@ from services.notifier.store import (
 )
 from services.runtime import outbox
 from services.runtime.database import Connection, Pool, transaction
+from services.runtime.queries import columns
 
 LEASE_SECONDS = 30.0
 ASIDE = timedelta(seconds=1)

@@ -14,12 +14,13 @@ from services.notifier.channels import Accepted, NotSent, Outcome, Rejected, Unk
 from services.notifier.observe import Seen, observe
 from services.notifier.receipts import receipt
 from services.notifier.states import outcome_of
-from services.notifier.store import SQL, Held, Row, columns
+from services.notifier.store import SQL, Held, Row
 from services.notifier.succession import follow
 from services.runtime import log, outbox
 from services.runtime.crashpoints import reach
 from services.runtime.database import Connection, Pool, transaction
 from services.runtime.outbox import Outbox
+from services.runtime.queries import columns
 
 BATCH = 400
 GROUP_SECONDS = 0.004

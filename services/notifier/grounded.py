@@ -7,9 +7,10 @@ from services.events.codec import Record
 from services.events.words import AttemptState as State
 from services.events.words import Channel, Outcome
 from services.notifier.receipts import receipt
-from services.notifier.store import SQL, Held, Row, columns, refuse
+from services.notifier.store import SQL, Held, Row, refuse
 from services.notifier.succession import follow
 from services.runtime.database import Connection
+from services.runtime.queries import columns
 
 
 async def ground(

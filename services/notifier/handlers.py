@@ -20,11 +20,12 @@ from services.notifier.addresses import (
     normalise,
 )
 from services.notifier.receipts import booked, receipt
-from services.notifier.store import SQL, NewAttempt, add_attempts, columns, first_attempt_id
+from services.notifier.store import SQL, NewAttempt, add_attempts, first_attempt_id
 from services.runtime import outbox
 from services.runtime.consume import Rejection
 from services.runtime.database import Connection
 from services.runtime.identity import surrogate
+from services.runtime.queries import columns
 
 _encode = msgspec.json.Encoder().encode
 

@@ -21,11 +21,12 @@ from services.notifier.gate import Gate, NoAnswer
 from services.notifier.grounded import ground
 from services.notifier.prepare import Ready, message_of, redeem_of
 from services.notifier.receipts import attempted, booked, receipt
-from services.notifier.store import SQL, Held, columns, put_back, refuse
+from services.notifier.store import SQL, Held, put_back, refuse
 from services.runtime import log, outbox
 from services.runtime.crashpoints import reach
 from services.runtime.database import Pool, transaction
 from services.runtime.outbox import Outbox
+from services.runtime.queries import columns
 
 # P5: a flight reaches the provider within 10 s of its commit.
 WIRE_SECONDS = 8.0

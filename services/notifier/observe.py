@@ -9,8 +9,9 @@ from services.events.words import AttemptState as State
 from services.notifier import address_book
 from services.notifier.receipts import receipt
 from services.notifier.states import outcome_of, raised
-from services.notifier.store import SQL, columns
+from services.notifier.store import SQL
 from services.runtime.database import Connection
+from services.runtime.queries import columns
 
 
 class Seen(NamedTuple):

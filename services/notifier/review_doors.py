@@ -1,7 +1,6 @@
 """HTTP for compliance people: stops that were taken from a message in doubt."""
 
 from typing import Any
-from uuid import UUID
 
 from aiohttp import web
 
@@ -10,7 +9,7 @@ from services.notifier.reviews import Settlement, Settling
 from services.notifier.stops import Forwarder
 from services.runtime.apikeys import ApiKeys
 from services.runtime.database import Pool, transaction
-from services.runtime.web import FieldError, Problem, json_response, read_json
+from services.runtime.web import invalid, json_response, path_id, read_json
 
 _LISTS: dict[str, Any] = {"open": reviews.waiting, "settled": reviews.settled}
 
@@ -20,8 +19,7 @@ def review_routes(db: Pool, forwarder: Forwarder, api_keys: ApiKeys) -> list[web
         tenant = await api_keys.tenant(request, "ingest", "admin")
         state = request.query.get("state", "open")
         if state not in _LISTS:
-            error = FieldError("state", "is none of ours", f"use one of: {', '.join(_LISTS)}")
-            raise Problem(422, "invalid", "state is none of ours", [error])
+            raise invalid("state", "is none of ours", f"use one of: {', '.join(_LISTS)}")
         async with db.acquire() as connection:
             return json_response({"reviews": await _LISTS[state](connection, tenant)})
 
@@ -33,7 +31,7 @@ def review_routes(db: Pool, forwarder: Forwarder, api_keys: ApiKeys) -> list[web
 
     async def settle(request: web.Request, how: Settlement) -> web.Response:
         tenant = await api_keys.tenant(request, "admin")
-        review_id = _id(request)
+        review_id = path_id(request)
         settling = await read_json(request, Settling)
         async with transaction(db) as connection:
             settled = await reviews.settle(connection, tenant, review_id, settling, how)
@@ -46,11 +44,3 @@ def review_routes(db: Pool, forwarder: Forwarder, api_keys: ApiKeys) -> list[web
         web.post("/v1/reviews/{id}:confirm", confirm),
         web.post("/v1/reviews/{id}:lift", lift),
     ]
-
-
-def _id(request: web.Request) -> UUID:
-    try:
-        return UUID(request.match_info["id"])
-    except ValueError:
-        error = FieldError("id", "is not a UUID", "use the review_id as GET /v1/reviews gave it")
-        raise Problem(422, "invalid", "id is not a UUID", [error]) from None

@@ -18,11 +18,6 @@ RANK: dict[State, int] = {
 PROOFS = frozenset(state for state, rank in RANK.items() if rank >= RANK[State.ACCEPTED])
 """States that prove that the provider took the message."""
 
-RELEASED = frozenset(
-    {State.REJECTED, State.NOT_SENT, State.SUPPRESSED, State.DEFERRED, State.LAPSED}
-)
-"""Nothing was sent: the reminder may have another attempt."""
-
 
 def raised(now: State, seen: State) -> State | None:
     """The state after a provider was seen to say `seen`; None if that moves nothing.

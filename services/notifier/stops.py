@@ -14,9 +14,10 @@ from services.events.stops import StopLifted, StopRecorded
 from services.events.words import Channel
 from services.notifier.address_book import SOURCE, SQL
 from services.notifier.replies import Heard
-from services.notifier.store import Row, columns
+from services.notifier.store import Row
 from services.runtime import log
 from services.runtime.database import Connection, Pool
+from services.runtime.queries import columns
 
 POLICY_SECONDS = 3.0
 FORWARD_BATCH = 200

@@ -1,9 +1,9 @@
 """Attempts and reminders in PostgreSQL: rows in, rows out, a statement a batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -12,6 +12,7 @@ from services.events.codec import derived_id
 from services.notifier.choose import Tried
 from services.runtime import queries
 from services.runtime.database import Connection
+from services.runtime.queries import columns
 
 SQL = queries.load(Path(__file__).with_name("queries.sql"))
 
@@ -39,12 +40,6 @@ class Held(NamedTuple):
     attempt_id: UUID
     tenant: str
     epoch: int
-
-
-def columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Rows as one array a column, for `unnest`; `width` arrays even without rows."""
-    turned = [list(column) for column in zip(*rows, strict=True)]
-    return turned or [[] for _ in range(width)]
 
 
 def first_attempt_id(tenant: str, reminder_id: UUID, emission: int) -> UUID:

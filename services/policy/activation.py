@@ -12,14 +12,14 @@ import msgspec
 from services.events.base import Text
 from services.policy import activation_refused as refused
 from services.policy import draft_check, drafts
-from services.policy.activation_refused import unless_two_people, wrong
+from services.policy.activation_refused import unless_two_people
 from services.policy.drafts import Draft
 from services.policy.pack import Pack, PackError, hash_of, load_shipped, load_text, shipped
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.runtime import queries
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
-from services.runtime.web import Problem
+from services.runtime.web import Problem, invalid
 
 SQL = queries.load(Path(__file__).with_name("queries_activation.sql"))
 LOG_SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
@@ -80,9 +80,11 @@ async def activate(
     now = await gate_now(connection)
     begins = asked.active_from or now
     if begins.tzinfo is None:
-        raise wrong("from", "has no time zone", "write UTC: 2026-06-01T00:00:00Z")
+        raise invalid("from", "has no time zone", "write UTC: 2026-06-01T00:00:00Z")
     if begins < now:
-        raise wrong("from", f"is before now, {now:%FT%TZ}", "leave it out for now; the past stays")
+        raise invalid(
+            "from", f"is before now, {now:%FT%TZ}", "leave it out for now; the past stays"
+        )
     pack_id, _, prefix = asked.pack.partition("@")
     draft = None
     if pack_id not in shipped():
@@ -90,7 +92,7 @@ async def activate(
     text = draft.text if draft else await _shipped_text(connection, tenant, pack_id, prefix)
     pack = _readable(pack_id, text)
     if draft is None and pack.status == "draft" and not (sandbox or asked.accept_draft):
-        raise wrong(
+        raise invalid(
             "accept_draft",
             f"{pack_id} is a draft that no counsel has reviewed",
             "have it reviewed, or say accept_draft: true knowing that; beside the sandbox "
@@ -126,7 +128,7 @@ async def put_in_force(
         rule_sets.of(tuple(sorted(together.items())))
     except RulesUnreadable as error:
         said = f"does not go with the packs active: {error}"
-        raise wrong("pack", said, "mend it first") from None
+        raise invalid("pack", said, "mend it first") from None
     await connection.execute(SQL["keep_pack_text"], tenant, pack.id, version, text)
     await connection.execute(SQL["supersede"], tenant, pack.id, begins, *people)
     activation_id = uuid4()
@@ -166,7 +168,7 @@ async def _shipped_text(connection: Connection, tenant: str, pack_id: str, prefi
     except PackError as error:
         said = "; ".join(problem.text for problem in error.problems)
         fix = "name a shipped pack (`dunwell packs list`), or an approved draft of yours"
-        raise wrong("pack", said, fix) from None
+        raise invalid("pack", said, fix) from None
     path = files("services.policy") / "packs" / f"{pack_id}.yaml"
     text = path.read_text(encoding="utf-8")
     if hash_of(text).startswith(prefix):
@@ -176,7 +178,7 @@ async def _shipped_text(connection: Connection, tenant: str, pack_id: str, prefi
     if len(fitting) != 1:
         names = ", ".join(sorted({hash_of(text)[:12], *(row["version"][:12] for row in kept)}))
         said = f"{pack_id}@{prefix} is not one version"
-        raise wrong("pack", said, f"name the file of today or one in force before: {names}")
+        raise invalid("pack", said, f"name the file of today or one in force before: {names}")
     return str(fitting[0])
 
 

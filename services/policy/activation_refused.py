@@ -2,16 +2,11 @@
 
 from collections.abc import Iterable
 
-from services.runtime.web import FieldError, Problem
-
-
-def wrong(field: str, problem: str, fix: str) -> Problem:
-    """One thing is wrong."""
-    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])
+from services.runtime.web import FieldError, Problem, invalid
 
 
 def because(field: str, problems: Iterable[object], fix: str) -> Problem:
-    """Several things are; each is said."""
+    """Several things are wrong with it; each is said."""
     errors = [FieldError(field, str(problem), fix) for problem in problems]
     return Problem(422, "invalid", f"{field} has {len(errors)} error(s)", errors)
 
@@ -19,6 +14,6 @@ def because(field: str, problems: Iterable[object], fix: str) -> Problem:
 def unless_two_people(by: str, approved_by: str) -> None:
     """Raises Problem if one person asks and approves."""
     if not by.strip() or not approved_by.strip():
-        raise wrong("by", "or approved_by is empty", "name both people")
+        raise invalid("by", "or approved_by is empty", "name both people")
     if by.strip().casefold() == approved_by.strip().casefold():
-        raise wrong("approved_by", "is the same person as by", "have somebody else approve it")
+        raise invalid("approved_by", "is the same person as by", "have somebody else approve it")

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from services.policy.decide import Allow, Decision, Defer, Reason, Suppress, decide
-from services.policy.facts import FactsError, question_from
+from services.policy.facts import FactsError
+from services.policy.given_facts import question_from
 from services.policy.pack import Origin, Pack, PackError, inline_pack, load_shipped
 from services.policy.rule import Id
 from services.policy.ruleset import RuleSet, compile_rules

@@ -9,7 +9,6 @@ from services.policy import activation, explain, jurisdictions, rollback
 from services.policy.activation import Activation, Deactivation
 from services.policy.cli_backtest import backtest_command
 from services.policy.cli_drafts import approve_command, check_command, draft_command
-from services.policy.cli_explain import explain_command
 from services.policy.cli_reading import Instant
 from services.policy.cli_status import status_command
 from services.policy.cli_whatif import whatif_command
@@ -21,7 +20,7 @@ from services.runtime.database import Connection
 
 @click.group()
 def policy() -> None:
-    """Draft, check, approve and activate rules; try them, roll back, and explain decisions.
+    """Draft, check, approve and activate rules; try them, and roll back.
 
     Works on policy's own database: DUNWELL_DATABASE_URL (or a file named by
     DUNWELL_DATABASE_URL_FILE).  The running service notices at once.
@@ -33,8 +32,9 @@ def policy() -> None:
     approve DRAFT      a second person's yes
     activate PACK      in force from an instant on
     status             what is in force, scheduled, superseded
-    explain            why a decision was as it was
     rollback PACK      the version before is in force again, now
+
+    Why a decision was as it was: dunwell explain.
     """
 
 
@@ -173,7 +173,6 @@ for command in (
     check_command,
     approve_command,
     status_command,
-    explain_command,
     whatif_command,
     backtest_command,
 ):

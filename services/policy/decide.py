@@ -7,9 +7,10 @@ from msgspec import Struct
 from services.policy import words
 from services.policy.blocks.bars import Bar, Objection
 from services.policy.blocks.localtime import DAY, UnknownZone, instant, seconds
+from services.policy.compiled_rule import CompiledRule
 from services.policy.facts import Facts, FactsError
 from services.policy.question import Question
-from services.policy.ruleset import CompiledRule, RuleSet
+from services.policy.ruleset import RuleSet
 
 HORIZON = 45 * DAY  # beyond it a contact is not deferred but suppressed (rules.md section 1)
 
@@ -64,7 +65,11 @@ def decide(rules: RuleSet, facts: Facts, now: datetime) -> Decision:
 def decide_until(
     rules: RuleSet, facts: Facts, now: datetime, limit: datetime
 ) -> tuple[Decision, datetime | None]:
-    """`decide`, and for an allow its `allowed_until`, at little more than the price of one."""
+    """`decide`, and for an allow how long it lasts, at little more than the price of one.
+
+    It lasts until the first later instant, at most `limit`, at which some rule would block or a new
+    day begins in a zone in which days are counted.
+    """
     question = _question(facts, now)
     decision, bars = _weigh(rules, question)
     if not isinstance(decision, Allow):
@@ -102,15 +107,6 @@ def _weigh(rules: RuleSet, question: Question) -> tuple[Decision, list[Bar]]:
     if until is None:
         return Suppress(reasons=(_NO_COMMON_WINDOW, *reasons), warnings=warnings), bars
     return Defer(until=instant(until), reasons=reasons, warnings=warnings), bars
-
-
-def allowed_until(rules: RuleSet, facts: Facts, now: datetime, limit: datetime) -> datetime:
-    """How long an allow of `now` lasts: the first later instant, at most `limit`, at which some
-    rule would block or a new day begins in a zone in which days are counted.
-    """
-    question = _question(facts, now)
-    bars = [bar for r in rules.asked(question) if r.blocks and (bar := r.bar(question)) is not None]
-    return _lasts(rules, question, bars, limit)
 
 
 def _lasts(rules: RuleSet, question: Question, bars: list[Bar], limit: datetime) -> datetime:

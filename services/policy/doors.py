@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -20,7 +19,7 @@ from services.events.stops import (
 )
 from services.policy import activation, explain, held, intake, stops
 from services.policy.activation import Activation, Deactivation
-from services.policy.clearance_doors import ClearanceDoors
+from services.policy.clearances.doors import ClearanceDoors
 from services.policy.handlers import Context
 from services.policy.locks import borrower_subject, lock, repeating
 from services.policy.redeem import redeem
@@ -33,8 +32,10 @@ from services.runtime.web import (
     FieldError,
     Problem,
     described,
+    invalid,
     json_response,
     mistaken,
+    path_id,
     read_json,
     stored,
 )
@@ -120,7 +121,7 @@ class Doors:
 
     async def lift(self, request: web.Request) -> web.Response:
         """A stop has ended."""
-        stop_id = str(_id(request))
+        stop_id = str(path_id(request))
         return await self._record(request, await self._event(request, StopLifted, stop_id=stop_id))
 
     async def consent(self, request: web.Request) -> web.Response:
@@ -129,7 +130,7 @@ class Doors:
 
     async def revoke(self, request: web.Request) -> web.Response:
         """A consent was withdrawn."""
-        given = str(_id(request))
+        given = str(path_id(request))
         event = await self._event(request, ConsentRevoked, consent_id=given)
         return await self._record(request, event)
 
@@ -168,7 +169,7 @@ class Doors:
         language = explain.language_of(request.query, accepted)
         async with transaction(self._db) as connection:
             found = await explain.in_full(
-                connection, self._context.rule_sets, tenant, _id(request), language
+                connection, self._context.rule_sets, tenant, path_id(request), language
             )
         return json_response(found)
 
@@ -184,7 +185,7 @@ class Doors:
         """Every decision about a reminder, oldest first."""
         tenant = await self._keys.tenant(request, "ingest", "admin")
         async with transaction(self._db) as connection:
-            found = await explain.decisions(connection, tenant, _id(request))
+            found = await explain.decisions(connection, tenant, path_id(request))
             return json_response({"decisions": found})
 
     async def held(self, request: web.Request) -> web.Response:
@@ -200,9 +201,9 @@ class Doors:
         if tenant == EVERY_TENANT:
             tenant = str(body.get("tenant", ""))
             if not TENANT_PATTERN.match(tenant):
-                raise _invalid("tenant", "is missing or no tenant's name", "name whose it is")
+                raise invalid("tenant", "is missing or no tenant's name", "name whose it is")
         elif body.get("tenant", tenant) != tenant:
-            raise _invalid("tenant", "is not the key's", "leave it out: the key says who you are")
+            raise invalid("tenant", "is not the key's", "leave it out: the key says who you are")
         try:
             whole = {**body, **named, "tenant": tenant}
             event = stored(msgspec.convert(whole, kind, strict=True), kind)
@@ -222,21 +223,10 @@ class Doors:
         return json_response({"recorded": True, "known": found}, 200 if found else 202)
 
 
-def _id(request: web.Request) -> UUID:
-    try:
-        return UUID(request.match_info["id"])
-    except ValueError:
-        raise Problem(404, "not_found", "the id in the path is not a UUID") from None
-
-
 def _reference(request: web.Request) -> str:
     try:
         return msgspec.convert(request.match_info["borrower_ref"], Text)
     except msgspec.ValidationError:
-        raise _invalid(
+        raise invalid(
             "borrower_ref", "is no reference", "1 to 200 characters, no line break"
         ) from None
-
-
-def _invalid(field: str, problem: str, fix: str) -> Problem:
-    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])

@@ -17,6 +17,7 @@ from services.policy.pack import Pack, PackError, hash_of, load_text, shipped
 from services.runtime import queries
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
+from services.runtime.web import invalid
 
 SQL = queries.load(Path(__file__).with_name("queries_drafts.sql"))
 ACTIVATION_SQL = queries.load(Path(__file__).with_name("queries_activation.sql"))
@@ -55,7 +56,7 @@ async def draft(connection: Connection, tenant: str, text: str, file: str, by: s
     """Keep a pack's text.  It can be read and redefines nothing shipped; else Problem, and nothing
     is kept.  The same text twice is one draft."""
     if not by.strip():
-        raise refused.wrong("by", "is empty", "name who drafts it")
+        raise invalid("by", "is empty", "name who drafts it")
     pack = _read(text, file)
     if problems := draft_check.redefined(pack):
         raise refused.because("draft", problems, "add rules of your own beside it, and tighten")
@@ -92,10 +93,10 @@ async def approve(
     found = await find(connection, tenant, named, only_one_waiting=True)
     if found.approved_at is not None:
         said = f"was approved by {found.approved_by} at {found.approved_at:%FT%TZ}"
-        raise refused.wrong("draft", said, f"put it in force: dunwell policy activate {found.name}")
+        raise invalid("draft", said, f"put it in force: dunwell policy activate {found.name}")
     if found.checked_at is None:
         fix = f"dunwell policy check {found.name} --cases FILE"
-        raise refused.wrong("draft", f"{found.name} has not been checked", fix)
+        raise invalid("draft", f"{found.name} has not been checked", fix)
     refused.unless_two_people(found.drafted_by, by)
     pack = _read(found.text, f"{found.pack}.yaml")
     looser = draft_check.loosens(await _before(connection, tenant, found), pack)
@@ -127,13 +128,13 @@ async def find(
     fitting = [each for each in every if each.version.startswith(prefix)]
     if not fitting:
         said = f"{named} is no draft of {tenant}"
-        raise refused.wrong("draft", said, f"write it: dunwell policy draft {pack}.yaml --by YOU")
+        raise invalid("draft", said, f"write it: dunwell policy draft {pack}.yaml --by YOU")
     if prefix and (len(prefix) < SHORTEST_HASH or len(fitting) > 1):
-        raise refused.wrong("draft", f"{named} is not clear", "write more of its hash")
+        raise invalid("draft", f"{named} is not clear", "write more of its hash")
     waiting = [each for each in fitting if each.approved_at is None]
     if only_one_waiting and len(waiting) > 1:
         names = ", ".join(each.name for each in waiting)
-        raise refused.wrong("draft", f"{pack} has several that wait", f"name one: {names}")
+        raise invalid("draft", f"{pack} has several that wait", f"name one: {names}")
     return waiting[0] if only_one_waiting and waiting else fitting[0]
 
 
@@ -149,7 +150,7 @@ async def approved(connection: Connection, tenant: str, pack: str, prefix: str) 
             return each
     names = ", ".join(f"{each.name} ({each.state})" for each in fitting or every)
     fix = "have somebody else approve it: dunwell policy approve DRAFT --by THEM"
-    raise refused.wrong("pack", f"{pack} has no such approved version; there are: {names}", fix)
+    raise invalid("pack", f"{pack} has no such approved version; there are: {names}", fix)
 
 
 async def drafts_of(connection: Connection, tenant: str, pack: str) -> list[Draft]:

@@ -1,70 +1,23 @@
 """Facts v1: everything a rule may read about one contact (cases/README.md).
 
 The running service builds these structs from its rows: aware UTC datetimes, dates, frozensets for
-closed lists. `facts_from` reads them from plain values and refuses whatever is not declared. `None`
-means unknown, unless a field says otherwise.
+closed lists. given_facts.py reads them from plain values. `None` means unknown, unless a field says
+otherwise.
 """
 
-import re
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Struct, field
 
+from services.events.words import Element, Label, OptOut
 from services.policy import words
-from services.policy.blocks.localtime import UnknownZone, zone
-from services.policy.strict import (
-    Check,
-    Invalid,
-    Path,
-    ReadBy,
-    known_keys,
-    read,
-    read_any_text,
-    read_instant,
-)
+from services.policy.strict import ReadBy, read_any_text
+from services.policy.values import Clock, Count, Days, Names, ZoneName
 
 
 class FactsError(ValueError):
     """The facts are not fit to be judged: no decision is made, nothing is sent."""
-
-
-def zone_problem(name: str) -> str | None:
-    try:
-        zone(name)
-    except UnknownZone:
-        return f"{name!r} is not an IANA time zone; write one such as 'America/New_York'"
-    return None
-
-
-def clock_problem(reading: str) -> str | None:
-    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", reading):
-        return None
-    return f"{reading!r} is not a clock time; write '08:00', from '00:00' to '24:00'"
-
-
-def days_problem(days: str) -> str | None:
-    first, _, last = days.partition("-")
-    weekdays = words.WEEKDAYS
-    if days == "daily" or (first in weekdays and (last in weekdays or "-" not in days)):
-        return None
-    return f"{days!r} names no days; write 'daily', a weekday as 'mon', or a range as 'mon-fri'"
-
-
-def _one_or_more(items: tuple[str, ...]) -> str | None:
-    return None if items else "is empty; name at least one, or leave the key out"
-
-
-def _not_negative(number: int) -> str | None:
-    return None if number >= 0 else f"is {number}, must be 0 or more"
-
-
-ZoneName = Annotated[str, Check(zone_problem)]
-Clock = Annotated[str, Check(clock_problem)]
-Days = Annotated[str, Check(days_problem)]
-Names = Annotated[tuple[str, ...], Check(_one_or_more)]
-Count = Annotated[int, Check(_not_negative)]
 
 
 class Actor(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -120,9 +73,9 @@ class Sender(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the rendered message contains."""
 
-    elements: tuple[words.Element, ...] = ()
-    labels: tuple[words.Label, ...] = ()
-    opt_out: words.OptOut | None = None  # None: it offers no way
+    elements: tuple[Element, ...] = ()
+    labels: tuple[Label, ...] = ()
+    opt_out: OptOut | None = None  # None: it offers no way
     states_debt: bool | None = None
     amount: float | None = None
     text: Annotated[str, ReadBy(read_any_text)] = ""
@@ -258,45 +211,3 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     preferences: tuple[Preference, ...] = ()
     notices: tuple[Notice, ...] = ()
     duties: tuple[Duty, ...] = ()
-
-
-def facts_from(mapping: Mapping[str, object]) -> Facts:
-    """Facts v1 from plain values; raises FactsError naming the path and the fix.
-
-    `now` may be among them: it is checked and left out, for it is an argument of its own.
-    """
-    try:
-        return _facts({key: value for key, value in mapping.items() if key != "now"})
-    except Invalid as error:
-        raise FactsError(str(error)) from error
-
-
-def question_from(mapping: object) -> tuple[Facts, datetime]:
-    """Facts v1 with the `now` they are asked about, which is required; raises FactsError."""
-    try:
-        given = known_keys(mapping, ("now", *Facts.__struct_fields__), ())
-        if "now" not in given:
-            raise Invalid(("now",), "is required; add the instant at which the contact would leave")
-        now = read_instant(given["now"], ("now",))
-        return _facts({key: value for key, value in given.items() if key != "now"}), now
-    except Invalid as error:
-        raise FactsError(str(error)) from error
-
-
-def _facts(mapping: Mapping[str, object]) -> Facts:
-    facts = read(Facts, mapping)
-    for i, preference in enumerate(facts.preferences):
-        _check_interval(preference, ("preferences", i))
-    for i, consent in enumerate(facts.consents):
-        if consent.hours is not None:
-            _check_interval(consent.hours, ("consents", i, "hours"))
-    return facts
-
-
-def _check_interval(hours: Preference | RecurringHours, path: Path) -> None:
-    if hours.from_ == "24:00":
-        raise Invalid((*path, "from"), "'24:00' may only end a time; write '00:00'")
-    if hours.from_ == hours.to:
-        raise Invalid(
-            (*path, "to"), "is the same as `from`; for the whole day write 00:00 to 24:00"
-        )

@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 
 from services.events.permits import ContentFacts, Redeem
-from services.policy import booking, words
+from services.events.words import Element, Label, OptOut
+from services.policy import booking
 from services.policy.activation import ActiveByTenant
 from services.policy.decisions import Made
 from services.policy.feeds import Feeds
@@ -32,9 +33,9 @@ from services.policy.verdict import (
 # No provider keeps a message longer for us than this; further ahead there is nothing to look for.
 LONGEST_VALIDITY = timedelta(hours=24)
 
-ELEMENTS = frozenset(get_args(words.Element))
-LABELS = frozenset(get_args(words.Label))
-OPT_OUTS = frozenset(get_args(words.OptOut))
+ELEMENTS = frozenset(get_args(Element))
+LABELS = frozenset(get_args(Label))
+OPT_OUTS = frozenset(get_args(OptOut))
 
 
 class Judged(msgspec.Struct, kw_only=True):

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from services.policy import words
 from services.policy.blocks.calendars import Calendar
+from services.policy.blocks.conditions import ONLY_IN_STOP_WHEN
 from services.policy.blocks.durations import UnknownCalendar
 from services.policy.blocks.scope import Scope
 from services.policy.rule import Effective, Id, Rule, id_problem
@@ -249,7 +250,7 @@ def _rule(
     for i, condition in enumerate(written.get("unless", ())):
         if not condition:
             raise Invalid((*path, "unless", i), "is empty and would always hold; remove it")
-        for key in ("within", "max"):
+        for key in ONLY_IN_STOP_WHEN:
             if key in condition and not kind.judges_unless:
                 raise Invalid((*path, "unless", i, key), "is only for stop_when; leave it out")
     try:

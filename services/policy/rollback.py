@@ -8,11 +8,12 @@ import msgspec
 
 from services.policy import activation
 from services.policy.activation import SQL, Activated
-from services.policy.activation_refused import unless_two_people, wrong
+from services.policy.activation_refused import unless_two_people
 from services.policy.pack import Pack, PackError, load_text
 from services.policy.rulesets import RuleSets
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
+from services.runtime.web import invalid
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +56,11 @@ async def roll_back(
     current = in_force(terms, now)
     if current is None:
         fix = f"put a version in force: dunwell policy activate {asked.pack}"
-        raise wrong("pack", f"{asked.pack} is not in force for {tenant}", fix)
+        raise invalid("pack", f"{asked.pack} is not in force for {tenant}", fix)
     before = term_before(terms, current)
     if before is None:
         fix = f"take it out: dunwell policy deactivate {asked.pack} --reason WHY"
-        raise wrong("pack", f"{asked.pack} had no other version in force before", fix)
+        raise invalid("pack", f"{asked.pack} had no other version in force before", fix)
     text = await connection.fetchval(SQL["pack_text"], tenant, asked.pack, before.version)
     done = await activation.put_in_force(
         connection,
@@ -107,4 +108,4 @@ def _read(pack: str, text: str) -> Pack:
         return load_text(text, f"{pack}.yaml")
     except PackError as error:
         said = f"the version before can no longer be read: {error}"
-        raise wrong("pack", said, "draft it anew, have it approved, and activate it") from None
+        raise invalid("pack", said, "draft it anew, have it approved, and activate it") from None

@@ -16,8 +16,8 @@ from services.events.stops import (
     StopRecorded,
 )
 from services.policy import known, words
-from services.policy.facts import clock_problem, days_problem, zone_problem
 from services.policy.locks import borrower_subject, lock, point_subject
+from services.policy.values import clock_problem, days_problem, zone_problem
 from services.runtime.database import Connection
 from services.runtime.web import FieldError
 

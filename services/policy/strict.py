@@ -20,6 +20,7 @@ import msgspec
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
 Reader = Callable[[object, Path], Any]
 
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
@@ -73,9 +74,11 @@ def read(kind: type[T], value: object, path: Path = ()) -> T:
     return found
 
 
-def one_of(value: object, words: tuple[str, ...], path: Path) -> str:
-    if isinstance(value, str) and value in words:
-        return str(value)
+def one_of(value: object, words: tuple[Word, ...], path: Path) -> Word:
+    """The word itself; raises Invalid, naming the one that was probably meant."""
+    for word in words:
+        if word == value:
+            return word
     raise Invalid(path, f"{shown(value)} is not allowed; use {_choice(value, words)}")
 
 

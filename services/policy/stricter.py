@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from services.policy.blocks.channels import spelled_out
-from services.policy.blocks.conditions import Condition
+from services.policy.blocks.conditions import ONLY_IN_STOP_WHEN, Condition
 from services.policy.blocks.entries import EntryFilter
-from services.policy.blocks.outcomes import outcomes_of
+from services.policy.blocks.outcomes import Unit, outcomes_of
 from services.policy.blocks.scope import DaysPastDue, Scope
 from services.policy.rule import Effective
 
@@ -190,7 +190,7 @@ def _key_inside(key: str, new: Any, old: Any) -> bool:
         return True
     if new is None:
         return False
-    if key in ("within", "max"):
+    if key in ONLY_IN_STOP_WHEN:
         return bool(new <= old)
     if key == "consent":
         ways = [
@@ -225,7 +225,7 @@ def key(before: frozenset[str], after: frozenset[str]) -> Way:
     return fewer(before, after)
 
 
-def entries(unit: str, direction: str, default: Callable[[Any], Any]) -> Compare:
+def entries(unit: Unit, direction: str, default: Callable[[Any], Any]) -> Compare:
     """Which past entries count: the more the stricter. Takes the two rules, for the channels may
     be those of `applies`; `default(rule)` is the filter as written."""
 
@@ -243,7 +243,7 @@ def entries(unit: str, direction: str, default: Callable[[Any], Any]) -> Compare
 
 
 def _resolved(
-    written: EntryFilter, rule: Any, unit: str, direction: str
+    written: EntryFilter, rule: Any, unit: Unit, direction: str
 ) -> tuple[frozenset[str], frozenset[str] | None, frozenset[str] | None]:
     channels = written.channels
     if channels is None and rule.kind == "frequency_cap":

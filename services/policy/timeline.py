@@ -10,7 +10,7 @@ import msgspec
 
 from services.runtime import queries
 from services.runtime.database import Connection
-from services.runtime.web import FieldError, Problem
+from services.runtime.web import invalid
 
 SQL = queries.load(Path(__file__).with_name("queries_explain.sql"))
 
@@ -90,7 +90,7 @@ def _instant(name: str, text: str) -> datetime:
             return max(found, _BEGINNING) if found < _END else _END
     except (msgspec.ValidationError, OverflowError):
         pass
-    raise _wrong(name, "is not an instant", "write 2026-06-01T00:00:00Z")
+    raise invalid(name, "is not an instant", "write 2026-06-01T00:00:00Z")
 
 
 def _place(text: str) -> Place:
@@ -101,14 +101,10 @@ def _place(text: str) -> Place:
             return Place(_instant("after", at), kind, UUID(named))
     except ValueError:
         pass
-    raise _wrong("after", "is not where a page ended", "give the `next` of the page before")
+    raise invalid("after", "is not where a page ended", "give the `next` of the page before")
 
 
 def _limit(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
-    raise _wrong("limit", "is not a number that is allowed", f"give 1 to {MAX_LIMIT}")
-
-
-def _wrong(name: str, problem: str, fix: str) -> Problem:
-    return Problem(422, "invalid", f"{name} {problem}", [FieldError(name, problem, fix)])
+    raise invalid("limit", "is not a number that is allowed", f"give 1 to {MAX_LIMIT}")

@@ -9,12 +9,14 @@ from enum import StrEnum
 
 import msgspec
 
+from services.policy.compiled_rule import CompiledRule
 from services.policy.decide import Allow, Reason, decide
 from services.policy.facts import Facts
+from services.policy.guarded import Guarded
 from services.policy.pack import Pack
 from services.policy.question import Question
 from services.policy.rule import Rule
-from services.policy.ruleset import CompiledRule, Guarded, RuleSet
+from services.policy.ruleset import RuleSet
 
 
 class Said(StrEnum):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import asyncpg
 
-from services.policy import clearances, held, known
+from services.policy import held, known
+from services.policy.clearances import filed
 from services.policy.due import decide_due
 from services.policy.rulesets import RuleSets
 from services.runtime import clock, log, metrics, queries
@@ -52,7 +53,7 @@ async def measure(db: Pool) -> None:
         try:
             async with transaction(db) as connection:
                 await make_partitions(connection)
-                await clearances.expire(connection)
+                await filed.expire(connection)
             async with transaction(db) as connection:
                 for row in await connection.fetch(SQL["held_counts"]):
                     metrics.HELD.labels(row["code"]).set(row["count"])

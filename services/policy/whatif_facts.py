@@ -13,8 +13,9 @@ import msgspec
 from services.events.words import Stage
 from services.policy import activation, backtest_run, jurisdictions, known
 from services.policy.backtest_run import SQL
-from services.policy.facts import Facts, FactsError, facts_from
+from services.policy.facts import Facts, FactsError
 from services.policy.gather import Asked, facts_for
+from services.policy.given_facts import facts_from
 from services.policy.known import Known, Row
 from services.policy.pack import Pack, load_text
 from services.policy.replay import RecordedRules, Shelf

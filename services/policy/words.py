@@ -1,5 +1,8 @@
 """The closed lists of facts and rules: every word a fact, a rule or a reason may use (rules.md,
 cases/README.md).
+
+What a message contains is described by the notifier and read by the rules: those lists are in
+services/events/words.py.  A test holds the lists equal that events keep as enums.
 """
 
 from typing import Literal, get_args
@@ -34,26 +37,7 @@ Channel = Literal[
     "card",
     "visit",
 ]
-ChannelOrGroup = Literal[
-    "call",
-    "voicemail",
-    "ringless_voicemail",
-    "sms",
-    "whatsapp",
-    "im",
-    "email",
-    "push",
-    "chat",
-    "social_dm",
-    "social_public",
-    "letter",
-    "postcard",
-    "card",
-    "visit",
-    "voice",
-    "electronic",
-    "paper",
-]
+ChannelOrGroup = Literal[Channel, "voice", "electronic", "paper"]
 Purpose = Literal["reminder", "collection", "marketing", "transaction", "fraud_alert", "location"]
 Recipient = Literal[
     "debtor",
@@ -95,41 +79,6 @@ Place = Literal["home", "work", "personal"]
 Provider = Literal["employer", "borrower", "unknown"]
 CallerId = Literal["shown", "withheld"]
 Device = Literal["company", "private"]
-OptOut = Literal["reply", "link", "post", "form_with_extra_data"]
-Element = Literal[
-    "collector_disclosure",
-    "purpose_disclosure",
-    "sender_name",
-    "sender_address",
-    "sender_activity",
-    "creditor_name",
-    "claim_basis",
-    "amount",
-    "payment_methods",
-    "cost_rules",
-    "callback_number",
-    "reply_request",
-    "dispute_rights",
-]
-Label = Literal[
-    "threat",
-    "arrest_threat",
-    "suit_threat",
-    "credit_bureau_threat",
-    "insult",
-    "profanity",
-    "public_shaming",
-    "court_imitation",
-    "authority_imitation",
-    "false_statement",
-    "misleading_identity",
-    "overshadowing",
-    "asks_reason",
-    "asks_payment",
-    "pay_to_collector",
-    "premium_number",
-    "debt_hint",
-]
 Outcome = Literal[
     "reserved",
     "unknown",
@@ -173,29 +122,7 @@ StopKind = Literal[
     "no_work_contact",
     "inconvenient_place",
 ]
-StopFact = Literal[
-    "opt_out",
-    "cease",
-    "refusal_to_pay",
-    "attorney",
-    "representative",
-    "dispute",
-    "complaint",
-    "bankruptcy",
-    "discharge",
-    "deceased",
-    "moratorium",
-    "crisis_moratorium",
-    "debt_review",
-    "hardship",
-    "plan_in_preparation",
-    "occasion",
-    "promise",
-    "wrong_party",
-    "no_work_contact",
-    "inconvenient_place",
-    "nothing_due",
-]
+StopFact = Literal[StopKind, "nothing_due"]
 ScopeKey = Literal["debts", "channels", "contact_points", "places", "purposes", "persons"]
 Form = Literal["written", "electronic", "oral"]
 ConsentKind = Literal["channel", "automated", "contact_time", "frequency", "place"]
@@ -276,6 +203,7 @@ RuleCode = Literal[
 
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)
 BASES: tuple[str, ...] = get_args(Basis)  # strongest first
+UNIT_NAMES: tuple[UnitName, ...] = get_args(UnitName)
 
 
 def as_text(word: str) -> str:

@@ -1,9 +1,14 @@
-"""Starts a child process that never outlives its parent, as another user where asked."""
+"""Child processes that never outlive their parent: started, ended, and free ports for them."""
 
+import asyncio
+import contextlib
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -23,6 +28,10 @@ if sys.platform == "linux":
 if os.getppid() == parent:
     os.execvp(sys.argv[5], sys.argv[5:])
 """
+
+# Below the ports that systems give to outgoing connections (32768 and up on Linux): one of those
+# may be taken between our looking and a process's listening.
+_PORTS = range(20_000, 32_000)
 
 
 def start_child(
@@ -52,3 +61,32 @@ def start_child(
         cwd=folder,
         start_new_session=True,
     )
+
+
+async def end_child(
+    process: subprocess.Popen[bytes], how: signal.Signals, seconds: float
+) -> int | None:
+    """Send `how` if it still runs and wait; the exit code, or None if it runs on after so long."""
+    if process.poll() is None:
+        process.send_signal(how)
+    return await wait_for_child(process, seconds)
+
+
+async def wait_for_child(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """The exit code, or None if it still runs after so long."""
+    deadline = time.monotonic() + seconds
+    while (code := process.poll()) is None and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    return code
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct TCP ports of this machine that nobody listens on."""
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if len(found) == count:
+            break
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    return found

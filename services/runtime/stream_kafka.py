@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_co
 from aiokafka.helpers import create_ssl_context
 
 from services.events.codec import Record
-from services.events.topics import DEAD_LETTER_SUFFIX
+from services.events.topics import DEAD_LETTER_SUFFIX, LENDERS_TOPICS
 from services.runtime.settings import ServiceSettings
 from services.runtime.stream import (
     OnAssigned,
@@ -27,8 +27,6 @@ BATCH_BYTES = 256 * 1024
 REQUEST_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 KEEP_DEAD_LETTERS_DAYS = 30
-# The lender made these topics, or may have: any number of partitions will do.
-LENDERS_TOPICS = frozenset({"loan.events", "address.events", "stop.events"})
 
 
 class TopicsWrong(Exception):
@@ -125,6 +123,7 @@ class KafkaStream:
         try:
             await admin.start()
             there = await _partition_counts(admin, wanted)
+            # Of the lenders' topics any number of partitions will do: we choose no keys there.
             wrong = [
                 f"{name} has {count} partitions instead of {wanted[name]}"
                 for name, count in there.items()

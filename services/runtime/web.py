@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -55,6 +56,19 @@ class Problem(Exception):
             content_type="application/problem+json",
             headers=headers,
         )
+
+
+def invalid(field: str, problem: str, fix: str) -> Problem:
+    """422: one thing is wrong with the request."""
+    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])
+
+
+def path_id(request: web.Request) -> UUID:
+    """The `{id}` of the path; raises 404, for nothing can have another id."""
+    try:
+        return UUID(request.match_info["id"])
+    except ValueError:
+        raise Problem(404, "not_found", "the id in the path is not a UUID") from None
 
 
 @web.middleware

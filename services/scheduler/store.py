@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -19,6 +18,7 @@ from services.events.loans import (
 )
 from services.runtime import queries
 from services.runtime.database import Connection
+from services.runtime.queries import columns
 from services.scheduler.keys import (
     BorrowerKey,
     InstallmentKey,
@@ -29,12 +29,6 @@ from services.scheduler.keys import (
 )
 
 SQL = queries.load(Path(__file__).with_name("queries.sql"))
-
-
-def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Rows as the arrays that `unnest` takes; `width` empty ones for no rows."""
-    turned = [list(column) for column in zip(*rows, strict=True)]
-    return turned or [[] for _ in range(width)]
 
 
 async def lock_borrowers(connection: Connection, keys: Iterable[BorrowerKey]) -> None:

@@ -12,11 +12,12 @@ from services.events.loans import CandidateZone
 from services.events.reminders import ReminderDeferred, ReminderSuppressed
 from services.events.words import Channel, Product, Role, Stage
 from services.runtime.database import Connection
+from services.runtime.queries import columns
 from services.scheduler.keys import BorrowerKey, InstallmentKey, Row, installment_key
 from services.scheduler.places import clock_zones
 from services.scheduler.plan import Reminder
 from services.scheduler.replan import CancelReason, Change, Known, Situation, Terms
-from services.scheduler.store import SQL, columns
+from services.scheduler.store import SQL
 
 
 async def situations(connection: Connection, keys: Iterable[InstallmentKey]) -> list[Situation]:

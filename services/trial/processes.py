@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from services.runtime.child_process import start_child
+from services.runtime.child_process import end_child, start_child, wait_for_child
 from services.trial.world import SANDBOX_ACCOUNT, SANDBOX_TOKEN, World
 
 READY_SECONDS = 60.0
@@ -69,10 +69,7 @@ class Processes:
 
     async def wait_ended(self, name: str, seconds: float) -> int | None:
         """The exit code, or None if it still runs after so long."""
-        deadline = time.monotonic() + seconds
-        while (code := self._running[name].poll()) is None and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-        return code
+        return await wait_for_child(self._running[name], seconds)
 
     def ended(self) -> dict[str, int]:
         """Processes that ended though nobody stopped them, with their exit codes."""
@@ -106,12 +103,7 @@ class Processes:
     async def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int | None:
         """Stop one process and wait; SIGKILL after the grace.  The exit code."""
         process = self._running.pop(name)
-        if process.poll() is None:
-            process.send_signal(number)
-        deadline = time.monotonic() + STOP_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-        if process.poll() is None:
+        if await end_child(process, number, STOP_SECONDS) is None:
             process.kill()
         return process.wait()
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import aiohttp
 import asyncpg
@@ -98,8 +98,3 @@ async def connect(admin_url: str, begin: datetime) -> Connection:
     owner: Connection = await asyncpg.connect(admin_url)
     await clock.install_stepped(owner, begin)
     return owner
-
-
-def last_instant(begin: datetime, days: int) -> datetime:
-    """Where the stepping ends."""
-    return begin + timedelta(days=days)

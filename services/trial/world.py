@@ -1,13 +1,11 @@
 """One complete installation on loopback: ports, secrets and the environment of each process."""
 
-import contextlib
-import random
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from services.runtime.child_process import free_ports
 from services.runtime.migrate import SERVICES, migrate_all, role_url
 from services.runtime.settings import ServiceSettings, read
 from services.runtime.streams import open_stream
@@ -17,23 +15,6 @@ TENANT = "demo"
 SANDBOX_ACCOUNT = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
 SANDBOX_TOKEN = "sandbox-auth-token"
 SMS_FROM = "+12025550100"  # 555-01xx: kept for fiction
-
-
-# Below the ports that systems give to outgoing connections (32768 and up on Linux): one of those
-# may be taken between our looking and a process's listening.
-_PORTS = range(20_000, 32_000)
-
-
-def free_ports(count: int) -> list[int]:
-    """Distinct TCP ports of this machine that nobody listens on."""
-    found: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
-        if len(found) == count:
-            break
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)

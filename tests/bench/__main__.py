@@ -15,8 +15,8 @@ from pathlib import Path
 import asyncpg
 
 from deploy.kafka.broker import KafkaBroker
+from services.runtime.child_process import free_ports
 from services.runtime.embedded_postgres import EmbeddedPostgres
-from services.trial.world import free_ports
 from tests.bench import bare_inserts, bare_kafka, celery_pipeline, decisions, past, whole_product
 
 REPORT = Path(__file__).parents[2] / "docs" / "bench.md"

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from services.policy.facts import Facts, facts_from
+from services.policy.facts import Facts
+from services.policy.given_facts import facts_from
 from services.policy.pack import load_text
 from services.policy.ruleset import RuleSet, compile_rules
 

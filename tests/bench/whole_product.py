@@ -17,10 +17,11 @@ from typing import Any
 import aiohttp
 
 from services.runtime import clock
+from services.runtime.child_process import free_ports
 from services.runtime.database import Connection
 from services.trial import stepping
 from services.trial.processes import Processes, running
-from services.trial.world import World, free_ports
+from services.trial.world import World
 
 BEGIN = datetime(2026, 5, 12, 13, tzinfo=UTC)
 DUE = datetime(2026, 5, 12, 14, tzinfo=UTC)  # a Tuesday, 10:00 in New York

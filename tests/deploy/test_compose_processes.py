@@ -17,9 +17,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from services.runtime.child_process import free_ports
 from services.runtime.embedded_postgres import EmbeddedPostgres
 from services.runtime.migrate import SERVICES
-from services.trial.world import free_ports
 from tests.deploy.compose import ComposeService, compose_services
 
 ONCE = ("secrets", "migrate", "keys", "topics", "fcm-account")

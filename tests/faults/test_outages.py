@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 
 from deploy.kafka.broker import KafkaBroker
+from services.runtime.child_process import free_ports
 from services.runtime.embedded_postgres import EmbeddedPostgres
 from services.runtime.migrate import SERVICES
-from services.trial.world import free_ports
 from tests.database import PASSWORDS, Database
 from tests.faults.proxy import proxy_to
 from tests.faults.siege import besieged

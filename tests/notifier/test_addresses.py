@@ -18,9 +18,9 @@ from services.notifier.addresses import (
     Keyring,
     Unsealable,
     contact_point_id,
+    in_transit,
     normalise,
     parse_keys,
-    seal_for_transit,
 )
 from tests.notifier.world import ADDRESS_KEY, TENANT, World
 
@@ -173,7 +173,8 @@ async def test_a_wrong_list_names_each_place_and_changes_nothing(running: World)
 
 
 def given_event(ref: str, version: int, kind: str, value: str) -> ContactPointGiven:
-    sealed = seal_for_transit(RING, TENANT, ref, GivenAddress(kind=PointKind(kind), value=value))
+    address = msgspec.json.encode(GivenAddress(kind=PointKind(kind), value=value))
+    sealed = RING.seal(in_transit(TENANT, ref), address)
     return ContactPointGiven(
         tenant=TENANT, borrower_ref=ref, version=version, key_id="k1", sealed=sealed
     )

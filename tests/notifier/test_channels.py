@@ -2,123 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from services.notifier.channels import (
-    Accepted,
-    Channel,
-    Deadline,
-    Message,
-    NotSent,
-    Outcome,
-    Rejected,
-    Unknown,
-)
+from services.notifier.channels import Accepted, Deadline, NotSent, Rejected, Unknown
 from services.notifier.channels.call import call
-from services.notifier.channels.fcm_push import FcmPush
-from services.notifier.channels.google_token import GoogleToken, read_service_account
-from services.notifier.channels.smtp_email import SmtpEmail
-from services.notifier.channels.transport import open_transport
-from services.notifier.channels.twilio_sms import TwilioSms
-from tests.notifier.liars import HttpLiar, SmtpLiar, serving
-from tests.notifier.world import free_port, service_account
-
-TO = {"sms": "+12025550143", "push": "device-token", "email": "someone@example.com"}
-HTTP = ("sms", "push")
-ALL = (*HTTP, "email")
-
-
-class Outside:
-    """A channel and the provider at its other end."""
-
-    def __init__(self, name: str, channel: Channel, http: HttpLiar, mail: SmtpLiar) -> None:
-        self.name = name
-        self.channel = channel
-        self.http = http
-        self.mail = mail
-
-    @property
-    def requests(self) -> int:
-        """Messages that reached the provider completely."""
-        return len(self.mail.mails) if self.name == "email" else len(self.http.requests)
-
-    async def send(self, seconds: float = 3.0, **wanted: object) -> Outcome:
-        now = asyncio.get_running_loop().time()
-        return await call(self.channel, message(self.name, **wanted), deadline(now + seconds))
-
-
-def message(name: str, **wanted: object) -> Message:
-    fields: dict[str, object] = {
-        "attempt_id": uuid4(),
-        "reminder_id": uuid4(),
-        "to": TO[name],
-        "body": "A reminder.",
-        "subject": None if name == "sms" else "Harbor Lending",
-        "valid_seconds": 600,
-    }
-    return Message(**(fields | wanted))  # type: ignore[arg-type]
-
-
-def deadline(end: float) -> Deadline:
-    return Deadline(write_by=end, end_by=end)
-
-
-@asynccontextmanager
-async def channel_to(name: str, http_url: str, smtp_port: int, folder: Path):  # type: ignore[no-untyped-def]
-    async with AsyncExitStack() as stack:
-        transport = await stack.enter_async_context(open_transport(20))
-        if name == "sms":
-            yield TwilioSms(
-                transport,
-                account_sid="AC" + "0" * 32,
-                auth_token="t",
-                sender="+15005550006",
-                api_url=http_url,
-                public_url="https://reminders.example.com",
-            )
-        elif name == "push":
-            account = read_service_account(service_account(folder, f"{http_url}/token"))
-            yield FcmPush(
-                transport, GoogleToken(transport, account), project_id="p", api_url=http_url
-            )
-        else:
-            mail = SmtpEmail(
-                host="127.0.0.1",
-                port=smtp_port,
-                username=None,
-                password=None,
-                tls=False,
-                start_tls=False,
-                mail_from="Harbor Lending <reminders@example.com>",
-                connections=2,
-            )
-            stack.push_async_callback(mail.close)
-            yield mail
-
-
-Open = Callable[[str], Awaitable[Outside]]
-
-
-@pytest.fixture
-async def outside(tmp_path: Path) -> AsyncIterator[Open]:
-    """`await outside("sms")`: a channel with an honest provider, until told to lie."""
-    async with AsyncExitStack() as stack:
-        http, mail = HttpLiar(), SmtpLiar()
-        await stack.enter_async_context(serving(http))
-        await stack.enter_async_context(serving(mail))
-
-        async def make(name: str) -> Outside:
-            channel = await stack.enter_async_context(
-                channel_to(name, http.url, mail.port, tmp_path)
-            )
-            return Outside(name, channel, http, mail)
-
-        yield make
+from services.notifier.channels.google_token import read_service_account
+from services.runtime.child_process import free_ports
+from tests.notifier.google_key import service_account
+from tests.notifier.liars import HttpLiar, serving
+from tests.notifier.outside import ALL, HTTP, Open, channel_to, deadline, message
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -135,7 +30,7 @@ async def test_an_honest_provider_accepts_with_its_reference(outside: Open, name
 
 @pytest.mark.parametrize("name", ALL)
 async def test_a_refused_connection_is_not_sent(tmp_path: Path, name: str) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     async with serving(liar := HttpLiar()):  # the token endpoint answers, the provider is away
         async with channel_to(name, liar.url, port, tmp_path) as channel:
             if name == "push":
@@ -296,60 +191,6 @@ async def test_a_look_up_finds_a_message_and_leaves_those_of_others(outside: Ope
     sid = await world.channel.look_up(one, frozenset())
     assert sid
     assert await world.channel.look_up(one, frozenset({sid})) is None
-
-
-@pytest.mark.parametrize("stage", ["greeting", "mail", "rcpt"])
-@pytest.mark.parametrize("lie", ["reset", "close", "hang", "gibberish"])
-async def test_mail_that_fails_before_its_data_is_not_sent(
-    outside: Open, stage: str, lie: str
-) -> None:
-    world = await outside("email")
-    world.mail.lies[stage] = lie
-    answer = await world.send(0.5)
-    assert isinstance(answer, NotSent)
-    assert world.requests == 0
-    assert isinstance(await world.send(), Accepted)
-
-
-@pytest.mark.parametrize("lie", ["reset", "close", "hang", "gibberish", "251 what"])
-async def test_mail_whose_final_dot_is_not_answered_is_unknown(outside: Open, lie: str) -> None:
-    world = await outside("email")
-    await world.send()
-    world.mail.lies["dot"] = lie
-    answer = await world.send(0.5)
-    assert isinstance(answer, Unknown)
-    assert world.requests == 2
-    assert isinstance(await world.send(), Accepted)
-
-
-@pytest.mark.parametrize(
-    ("stage", "reply", "expected"),
-    [
-        ("rcpt", "550 5.1.1 no such user", Rejected("550_5.1.1", suppress_point=True)),
-        ("rcpt", "452 4.2.2 full", Rejected("452_4.2.2", retryable=True)),
-        ("rcpt", "550 no", Rejected("550")),
-        ("mail", "421 4.3.2 later", Rejected("421_4.3.2", retryable=True)),
-        ("data", "451 4.7.1 greylisted", Rejected("451_4.7.1", retryable=True)),
-        ("dot", "554 5.7.1 spam", Rejected("554_5.7.1")),
-        ("dot", "450 4.2.1 busy", Rejected("450_4.2.1", retryable=True)),
-    ],
-)
-async def test_a_mail_servers_no_is_rejected_with_its_code(
-    outside: Open, stage: str, reply: str, expected: Rejected
-) -> None:
-    world = await outside("email")
-    world.mail.lies[stage] = reply
-    assert await world.send() == expected
-    assert isinstance(await world.send(), Accepted)
-
-
-async def test_an_idle_connection_that_the_relay_closed_is_replaced(outside: Open) -> None:
-    world = await outside("email")
-    await world.send()
-    world.mail.hang_up()
-    await asyncio.sleep(0.05)
-    assert isinstance(await world.send(), Accepted)
-    assert world.requests == 2
 
 
 async def test_without_a_token_nothing_is_sent_by_push(outside: Open) -> None:

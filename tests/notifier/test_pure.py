@@ -11,8 +11,10 @@ from services.events.words import Channel, Outcome, PointKind
 from services.notifier.choose import KINDS, MAX_TRIES, Point, Tried, backoff, choose
 from services.notifier.pace import Brake, Pace
 from services.notifier.segments import is_gsm7, segments
-from services.notifier.states import PROOFS, RANK, RELEASED, outcome_of, raised
+from services.notifier.states import PROOFS, RANK, outcome_of, raised
 
+# Nothing was sent: the reminder may have another attempt.
+RELEASED = {State.REJECTED, State.NOT_SENT, State.SUPPRESSED, State.DEFERRED, State.LAPSED}
 POINTS = [Point(f"cp_{kind}_{n}", kind, "k1", b"") for kind in PointKind for n in range(2)]
 tried = st.builds(
     Tried,

@@ -173,7 +173,7 @@ async def test_only_an_admin_of_the_tenant_settles_and_says_who_and_why(running:
     assert (status, said["errors"][0]["field"]) == (422, "$.by")
     status, said = await settle(running, {"review_id": uuid4()}, "lift")
     assert (status, said["code"]) == (404, "no_such_review")
-    assert (await settle(running, {"review_id": "x"}, "lift"))[0] == 422
+    assert (await settle(running, {"review_id": "x"}, "lift"))[0] == 404
     admin = running.key
     running.key = await key_of(running, "ingest")
     assert (await settle(running, review, "lift"))[0] == 403

@@ -3,110 +3,47 @@
 import asyncio
 import base64
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
 import asyncpg
-import msgspec
 from aiohttp import web
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from services.events.base import Event
 from services.events.codec import borrower_key, encode
-from services.events.permits import Redeem, RedeemAnswer, Redeemed, RedeemRequest, Verdict
+from services.events.permits import Redeemed, Verdict
 from services.events.reminders import ReminderAllowed, ReminderCancelled
 from services.events.words import Channel, Role, Stage
 from services.notifier import app
 from services.notifier.settings import Settings
 from services.runtime import apikeys
 from services.runtime.admin import serving as serving_http
+from services.runtime.child_process import free_ports
 from services.runtime.identity import surrogate
 from services.runtime.settings import read
 from services.runtime.streams import open_stream
 from tests.database import Database
+from tests.notifier.google_key import service_account
 from tests.notifier.liars import HttpLiar, SmtpLiar, serving
+from tests.notifier.policy_double import PolicyDouble
 
 IDENTITY = "i" * 32
+
 PEPPER = "p" * 32
+
 AUTH_TOKEN = "twilio-token"
+
 ADDRESS_KEY = base64.b64encode(b"k" * 32).decode()
+
 TENANT = "harbor"
+
 PATIENCE_SECONDS = 60.0
-
-
-class PolicyDouble:
-    """Redeems everything, unless told otherwise; remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.redeemed: list[Redeem] = []
-        self.stops: list[dict[str, Any]] = []
-        self.lifted: list[str] = []
-        self.lifted_by: set[str] = set()
-        self.answers: dict[str, Redeemed] = {}  # by channel
-        self.status = 200
-        self.away = False
-        self.drop_answers = 0
-        self.send_within = timedelta(seconds=10)
-        self.allowed_for = timedelta(hours=2)
-        self.before_answer: Any = None
-
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            web.post("/v1/permits:redeem", self.redeem),
-            web.post("/v1/stops", self.stop),
-            web.post("/v1/stops/{stop_id}:lift", self.lift),
-        ]
-
-    async def redeem(self, request: web.Request) -> web.Response:
-        assert request.headers["Authorization"] == "Bearer dw_service"
-        asked = msgspec.json.decode(await request.read(), type=RedeemRequest)
-        self.redeemed += asked.redeems
-        if self.before_answer is not None:
-            await self.before_answer()
-        if self.drop_answers:
-            self.drop_answers -= 1
-            assert request.transport is not None
-            request.transport.abort()
-        if self.status != 200:
-            return web.Response(status=self.status)
-        answer = RedeemAnswer(results=tuple(self._one(redeem) for redeem in asked.redeems))
-        return web.Response(body=msgspec.json.encode(answer))
-
-    def _one(self, redeem: Redeem) -> Redeemed:
-        refusal = self.answers.get(redeem.channel)
-        if refusal is not None:
-            return msgspec.structs.replace(refusal, attempt_id=redeem.attempt_id)
-        now = datetime.now(UTC)
-        return Redeemed(
-            attempt_id=redeem.attempt_id,
-            verdict=Verdict.ALLOW,
-            permit_id=uuid4(),
-            send_by=now + self.send_within,
-            allowed_until=now + self.allowed_for,
-            gate_now=now,
-        )
-
-    async def stop(self, request: web.Request) -> web.Response:
-        if self.away:
-            return web.Response(status=503)
-        self.stops.append(await request.json())
-        return web.Response(status=201)
-
-    async def lift(self, request: web.Request) -> web.Response:
-        if self.away:
-            return web.Response(status=503)
-        self.lifted.append(request.match_info["stop_id"])
-        self.lifted_by.add(msgspec.json.decode(await request.read())["lifted_by"])
-        return web.Response(status=204)
 
 
 class World:
@@ -297,7 +234,7 @@ async def open_world(database: Database, folder: Path) -> AsyncIterator[World]:
         serving(world.mail),
         serving_http(policy, "127.0.0.1", 0) as policy_port,
     ):
-        port = free_port()
+        (port,) = free_ports(1)
         world.settings = {
             "DUNWELL_DATABASE_URL": database.dsn("notifier"),
             "DUNWELL_IDENTITY_KEY": IDENTITY,
@@ -330,39 +267,3 @@ async def open_world(database: Database, folder: Path) -> AsyncIterator[World]:
         finally:
             await world.stop()
             await world.owner.close()
-
-
-@cache
-def private_key() -> str:
-    """One key a run: making it takes half a second."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-def service_account(folder: Path, token_uri: str) -> Path:
-    """A key file as Google hands it out, of a key made here."""
-    path = folder / "service-account.json"
-    path.write_text(
-        json.dumps(
-            {
-                "type": "service_account",
-                "project_id": "dunwell-test",
-                "client_email": "sender@example.com",
-                "private_key": private_key(),
-                "private_key_id": "1",
-                "token_uri": token_uri,
-            }
-        )
-    )
-    return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -17,10 +17,10 @@ from services.events.stops import (
 from services.notifier.doors import PutContactPoints
 from services.notifier.reviews import ReviewAnswer, Settling
 from services.policy.activation import Activation, Deactivation
-from services.policy.clearance_doors import NewLimits
-from services.policy.clearing import Question
+from services.policy.clearances.doors import NewLimits
+from services.policy.clearances.question import Question
+from services.policy.clearances.reports import Report
 from services.policy.doors import Paid
-from services.policy.reports import Report
 from services.scheduler import bodies
 
 SERVICES = Path(__file__).parents[2] / "services"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.policy.decide import Allow, Decision, Defer, Suppress, decide
-from services.policy.facts import question_from
+from services.policy.given_facts import question_from
 from services.policy.pack import Origin, inline_pack
 from services.policy.ruleset import RuleSet, compile_rules
 from services.policy.yamlfile import Document

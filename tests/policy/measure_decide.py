@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from services.policy.decide import Allow, Defer, Suppress, allowed_until, decide
-from services.policy.facts import facts_from
+from services.policy.decide import Allow, Defer, Suppress, decide, decide_until
+from services.policy.given_facts import facts_from
 from services.policy.pack import Pack, load_text
 from services.policy.ruleset import compile_rules
 
@@ -113,9 +113,8 @@ def main() -> None:
         each = rate(lambda which=which, now=now: decide(rules, which, now))
         print(f"{name:24} {each:>9,.0f} /s")
     limit = NOON + timedelta(hours=24)
-    print(
-        f"{'allowed_until':24} {rate(lambda: allowed_until(rules, facts, NOON, limit)):>9,.0f} /s"
-    )
+    each = rate(lambda: decide_until(rules, facts, NOON, limit))
+    print(f"{'allow, and until when':24} {each:>9,.0f} /s")
 
 
 if __name__ == "__main__":

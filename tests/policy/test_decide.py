@@ -6,15 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.policy.decide import Allow, Defer, Suppress, allowed_until, decide
-from services.policy.facts import (
-    Borrower,
-    CandidateZone,
-    FactsError,
-    Preference,
-    facts_from,
-    question_from,
-)
+from services.policy.decide import Allow, Defer, Suppress, decide, decide_until
+from services.policy.facts import Borrower, CandidateZone, FactsError, Preference
+from services.policy.given_facts import facts_from, question_from
 from services.policy.pack import load_text
 from services.policy.ruleset import compile_rules
 from tests.policy.builders import answer, ask, facts, instant, rule_set
@@ -119,7 +113,10 @@ def test_the_horizon_ends_after_45_times_24_hours() -> None:
 
 def how_long(rule: Any, given: Any, now: datetime, limit: datetime) -> datetime:
     given = {key: value for key, value in given.items() if key != "now"}
-    return allowed_until(rule_set(rule), facts_from(given), now, limit)
+    decision, until = decide_until(rule_set(rule), facts_from(given), now, limit)
+    assert isinstance(decision, Allow)
+    assert until is not None
+    return until
 
 
 def test_an_allow_lasts_until_the_window_closes_a_day_ends_or_the_limit() -> None:

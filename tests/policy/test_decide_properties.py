@@ -6,10 +6,11 @@ from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import event, given
+from hypothesis import given
 
-from services.policy.decide import Allow, Decision, Defer, Suppress, allowed_until, decide
-from services.policy.facts import Facts, facts_from
+from services.policy.decide import Allow, Decision, Defer, Suppress, decide, decide_until
+from services.policy.facts import Facts
+from services.policy.given_facts import facts_from
 from services.policy.pack import Origin, inline_pack
 from services.policy.question import Question
 from services.policy.ruleset import RuleSet, compile_rules
@@ -68,22 +69,18 @@ def test_a_deferral_is_sound_and_minimal_and_a_suppression_is_not_cured_by_time(
     decision = answer(case)
     match decision:
         case Allow():
-            event("allow")
             assert not effects
         case Defer(until=until):
-            event("defer")
             assert effects == {"defer"}
             assert now < until <= now + timedelta(hours=45 * 24)
             assert not oracle.blocked(rules, plain, until, cals)
             for t in instants_to_try(now, until):
                 assert oracle.blocked(rules, plain, t, cals), t
         case Suppress() if "no_common_window" in codes(decision):
-            event("no common window")
             assert effects == {"defer"}
             for hour in range(1, 45 * 24):
                 assert oracle.blocked(rules, plain, now + timedelta(hours=hour), cals)
         case Suppress():
-            event("suppress")
             assert "suppress" in effects
 
 
@@ -157,10 +154,13 @@ def test_one_more_contact_in_the_history_never_loosens_a_cap(case: Case) -> None
 @given(case=cases())
 def test_until_the_instant_it_names_an_allow_stays_an_allow(case: Case) -> None:
     rules, facts, now = rules_of(case), facts_of(case), now_of(case)
-    if not isinstance(decide(rules, facts, now), Allow):
-        return
     limit = now + timedelta(hours=30)
-    end = allowed_until(rules, facts, now, limit)
+    decision, end = decide_until(rules, facts, now, limit)
+    assert decision == decide(rules, facts, now)
+    if not isinstance(decision, Allow):
+        assert end is None
+        return
+    assert end is not None
     assert now < end <= limit
     plain = oracle.Case(case["facts"])
     t = now

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.policy.facts import FactsError, facts_from, question_from
+from services.policy.facts import FactsError
+from services.policy.given_facts import facts_from, question_from
 from services.policy.pack import PackError, load_shipped, load_text, shipped
 from services.policy.ruleset import compile_rules
 from tests.policy.builders import facts

@@ -23,7 +23,8 @@ from services.runtime.database import pool, transaction
 from services.runtime.embedded_postgres import EmbeddedPostgres
 from services.runtime.migrate import migrate_all
 from tests.database import PASSWORDS, Database
-from tests.policy_service.world import AFTERNOON, TENANT, World, due
+from tests.policy_service.events import AFTERNOON, TENANT, due
+from tests.policy_service.world import World
 
 PACKS = ("us-fed", "us-tcpa", "house")
 PEOPLE = 60

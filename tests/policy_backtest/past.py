@@ -12,7 +12,8 @@ from services.policy.backtest_report import Report
 from services.policy.backtest_run import Draft, Plan
 from services.policy.cli_reading import reading
 from tests.database import Database
-from tests.policy_service.world import AFTERNOON, World, attempt, due, pack, stop
+from tests.policy_service.events import AFTERNOON, attempt, due, pack, stop
+from tests.policy_service.world import World
 
 START, END = AFTERNOON - timedelta(days=1), AFTERNOON + timedelta(days=9)
 

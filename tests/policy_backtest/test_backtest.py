@@ -23,7 +23,8 @@ from tests.policy_backtest.past import (
     ten_people,
     written,
 )
-from tests.policy_service.world import AFTERNOON, TENANT, World, attempt, due, pack, stop, who
+from tests.policy_service.events import AFTERNOON, TENANT, attempt, due, pack, stop, who
+from tests.policy_service.world import World
 from tests.policy_versions.own import own
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from services.events.words import Stage
 from services.policy import decisions
 from services.policy.decide import Allow, decide
-from services.policy.facts import Facts, facts_from
+from services.policy.facts import Facts
 from services.policy.gather import Asked
+from services.policy.given_facts import facts_from
 from services.policy.pack import Origin, Pack, inline_pack
 from services.policy.replay import Changed, change_of, facts_of
 from services.policy.ruleset import RuleSet, compile_rules

@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 from click.testing import CliRunner, Result
 
 from services.policy.cli_whatif import whatif_command
-from services.policy.facts import facts_from
+from services.policy.given_facts import facts_from
 from services.policy.whatif import intervals
 from services.policy.whatif_picture import OPEN, PARTLY, picture
 from services.runtime.identity import surrogate
 from tests.database import Database
 from tests.policy.builders import facts, instant, rule_set
 from tests.policy_backtest.past import NARROW, WIDE, written
-from tests.policy_service.world import TENANT, World, pack, stop, who
+from tests.policy_service.events import TENANT, pack, stop, who
+from tests.policy_service.world import World
 
 HOURS = {"kind": "contact_window", "hours": {"daily": "08:00-21:00"}}
 FACTS = """

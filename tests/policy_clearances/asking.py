@@ -1,15 +1,18 @@
-"""Questions and reports about the invented people of tests/policy_service/world.py."""
+"""Questions and reports about the invented people of tests/policy_service/events.py."""
 
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.policy import clearances, reports
-from services.policy.clearances import Answered
-from services.policy.clearing import Point, Question
-from services.policy.reports import Report
-from services.policy.visits import Plan
-from tests.policy_service.world import AFTERNOON, TENANT, World, who
+from services.policy.clearances import ask as asking
+from services.policy.clearances import redeem as redeeming
+from services.policy.clearances import reports
+from services.policy.clearances.filed import Answered
+from services.policy.clearances.question import Point, Question
+from services.policy.clearances.reports import Report
+from services.policy.clearances.visits import Plan
+from tests.policy_service.events import AFTERNOON, TENANT, who
+from tests.policy_service.world import World
 
 
 def question(name: str, **changes: Any) -> Question:
@@ -30,11 +33,11 @@ async def ask(
 ) -> Answered:
     asked = question(name, **changes)
     own = clearance_id or uuid4()
-    return await clearances.ask(world.db, world.rule_sets, TENANT, who(name), own, asked)
+    return await asking.ask(world.db, world.rule_sets, TENANT, who(name), own, asked)
 
 
-async def redeem(world: World, clearance_id: UUID) -> Answered:
-    return await clearances.redeem(world.db, world.rule_sets, TENANT, clearance_id)
+async def redeem(world: World, clearance_id: UUID, tenant: str = TENANT) -> Answered:
+    return await redeeming.redeem(world.db, world.rule_sets, tenant, clearance_id)
 
 
 async def report(world: World, name: str, **changes: Any) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from services.runtime.admin import serving
 from services.runtime.apikeys import ApiKeys
 from services.runtime.database import transaction
 from services.runtime.web import application
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, debt, pack
 from tests.policy_service.test_doors import PEPPER, House
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, debt, pack
+from tests.policy_service.world import World
 
 
 @pytest.fixture

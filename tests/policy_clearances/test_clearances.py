@@ -7,12 +7,14 @@ import pytest
 
 from services.events.loans import FeedWatermark
 from services.events.permits import Verdict
-from services.policy import clearances
-from services.policy.clearing import Actor, Content, Point
+from services.policy.clearances import filed
+from services.policy.clearances.question import Actor, Content, Point
+from services.policy.clearances.release import release
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.policy_clearances.asking import ask, redeem
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, cap, debt, pack, stop, who
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, debt, pack, stop, who
+from tests.policy_service.world import World
 
 NIGHT = datetime(2026, 6, 3, 2, 0, tzinfo=UTC)  # 22:00 in New York
 MORNING = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
@@ -116,7 +118,7 @@ async def test_a_reservation_counts_until_it_ends_and_then_nowhere(world: World)
     assert (await ask(world, "ada")).code == "frequency_cap"
     await world.at(AFTERNOON + timedelta(seconds=60))
     async with transaction(world.db) as connection:
-        await clearances.expire(connection)
+        await filed.expire(connection)
     assert [row["state"] for row in await world.rows("clearances", state="expired")] == ["expired"]
     again = await world.ready("ada", due_at=AFTERNOON)
     assert (await world.redeem_one(again)).verdict is Verdict.ALLOW
@@ -128,7 +130,7 @@ async def test_what_has_ended_counts_nowhere_before_any_sweep_too(world: World) 
     await world.person("ada")
     first = await ask(world, "ada", expires_in_seconds=60)
     await world.at(AFTERNOON + timedelta(seconds=60))
-    shown = await clearances.shown(world.db, TENANT, first.clearance_id)
+    shown = await filed.shown(world.db, TENANT, first.clearance_id)
     assert shown["state"] == "expired"
     second = await ask(world, "ada")
     assert second.verdict == "allow"
@@ -157,7 +159,7 @@ async def test_what_was_released_is_free_again_and_used_up(world: World) -> None
     await world.person("ada")
     answer = await ask(world, "ada")
     for _ in range(2):
-        released = await clearances.release(world.db, TENANT, answer.clearance_id)
+        released = await release(world.db, TENANT, answer.clearance_id)
         assert released["state"] == "released"
     assert (await redeem(world, answer.clearance_id)).code == "superseded"
     assert (await ask(world, "ada")).verdict == "allow"
@@ -168,9 +170,9 @@ async def test_a_clearance_of_another_tenant_is_not_there(world: World) -> None:
     await world.person("ada")
     answer = await ask(world, "ada")
     for act in (
-        clearances.redeem(world.db, world.rule_sets, "zeta", answer.clearance_id),
-        clearances.release(world.db, "zeta", answer.clearance_id),
-        clearances.shown(world.db, "zeta", answer.clearance_id),
+        redeem(world, answer.clearance_id, "zeta"),
+        release(world.db, "zeta", answer.clearance_id),
+        filed.shown(world.db, "zeta", answer.clearance_id),
     ):
         with pytest.raises(Problem) as problem:
             await act

@@ -6,11 +6,13 @@ from uuid import uuid4
 import pytest
 
 from services.events.permits import Verdict
-from services.policy import clearances
-from services.policy.clearing import Actor
+from services.policy.clearances import filed
+from services.policy.clearances.question import Actor
+from services.policy.clearances.release import release
 from services.runtime.web import Problem
 from tests.policy_clearances.asking import ask, redeem, report
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, cap, pack
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, pack
+from tests.policy_service.world import World
 
 TALK = (
     "{id: t-talk, kind: cooldown_after, cite: [test], trigger: {channels: [voice]},"
@@ -26,7 +28,7 @@ async def test_a_reported_contact_counts_and_takes_the_reservations_place(world:
     await redeem(world, call.clearance_id)
     told = await report(world, "ada", clearance_id=call.clearance_id)
     assert (told["known"], told["cleared"]) == (False, True)
-    shown = await clearances.shown(world.db, TENANT, call.clearance_id)
+    shown = await filed.shown(world.db, TENANT, call.clearance_id)
     assert shown["state"] == "reported"
     counted = [row["outcome"] for row in await world.rows("contacts")]
     assert sorted(counted) == ["cancelled", "no_answer"]
@@ -35,7 +37,7 @@ async def test_a_reported_contact_counts_and_takes_the_reservations_place(world:
     # What was reported is used up, and can't be taken back.
     assert (await redeem(world, call.clearance_id)).code == "superseded"
     with pytest.raises(Problem) as problem:
-        await clearances.release(world.db, TENANT, call.clearance_id)
+        await release(world.db, TENANT, call.clearance_id)
     assert problem.value.status == 409
 
 

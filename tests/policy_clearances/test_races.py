@@ -7,7 +7,8 @@ from uuid import UUID
 
 from services.events.permits import Verdict
 from tests.policy_clearances.asking import ask, redeem, report
-from tests.policy_service.world import WINDOW, World, cap, pack
+from tests.policy_service.events import WINDOW, cap, pack
+from tests.policy_service.world import World
 
 WORKERS = 16
 CAP = 3

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.policy import clearances
-from services.policy.clearances import Answered
-from services.policy.clearing import Point
-from services.policy.visits import Limits
+from services.policy.clearances import visit_limits
+from services.policy.clearances.filed import Answered
+from services.policy.clearances.question import Point
+from services.policy.clearances.visits import Limits
 from services.runtime.database import transaction
 from tests.policy_clearances.asking import ask, plan, redeem, report
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, debt, pack
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, debt, pack
+from tests.policy_service.world import World
 
 
 async def a_late_borrower(world: World, *rules: str) -> None:
@@ -133,12 +134,6 @@ async def test_a_tenants_own_thresholds_count(world: World) -> None:
     await a_late_borrower(world)
     strict = Limits(min_days_past_due=101)
     async with transaction(world.db) as connection:
-        await connection.execute(
-            clearances.SQL["limit_visits"],
-            TENANT,
-            msgspec.json.encode(strict).decode(),
-            "ann",
-            "bob",
-        )
+        await visit_limits.write(connection, TENANT, strict, "ann", "bob")
     answer = await visit(world)
     assert (answer.verdict, answer.code) == ("suppress", "visit_too_early")

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.policy.decide import Allow, decide
-from services.policy.facts import question_from
+from services.policy.given_facts import question_from
 from services.policy.loosening import changes, loosened
 from services.policy.pack import (
     Origin,

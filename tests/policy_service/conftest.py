@@ -9,7 +9,8 @@ from services.policy import upkeep
 from services.runtime import clock
 from services.runtime.database import pool, transaction
 from tests.database import Database
-from tests.policy_service.world import AFTERNOON, World
+from tests.policy_service.events import AFTERNOON
+from tests.policy_service.world import World
 
 
 @pytest.fixture

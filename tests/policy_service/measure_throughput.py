@@ -23,7 +23,8 @@ from services.runtime.embedded_postgres import EmbeddedPostgres
 from services.runtime.migrate import migrate_all
 from services.runtime.service import GC_THRESHOLDS
 from tests.database import PASSWORDS, Database
-from tests.policy_service.world import AFTERNOON, TENANT, World, attempt, debt, due, who
+from tests.policy_service.events import AFTERNOON, TENANT, attempt, debt, due, who
+from tests.policy_service.world import World
 
 BATCH = 500
 HISTORY = 8  # contacts each borrower has had in the last 40 days

@@ -16,11 +16,10 @@ from services.runtime.admin import serving
 from services.runtime.apikeys import ApiKeys
 from services.runtime.database import transaction
 from services.runtime.web import application
-from tests.policy_service.world import (
+from tests.policy_service.events import (
     AFTERNOON,
     TENANT,
     WINDOW,
-    World,
     attempt,
     cancelled,
     debt,
@@ -29,6 +28,7 @@ from tests.policy_service.world import (
     stop,
     who,
 )
+from tests.policy_service.world import World
 
 PEPPER = b"p" * 32
 

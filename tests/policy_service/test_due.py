@@ -5,11 +5,10 @@ from datetime import timedelta
 import pytest
 
 from services.events.words import Channel
-from tests.policy_service.world import (
+from tests.policy_service.events import (
     AFTERNOON,
     TENANT,
     WINDOW,
-    World,
     cancelled,
     cap,
     due,
@@ -17,6 +16,7 @@ from tests.policy_service.world import (
     stop,
     who,
 )
+from tests.policy_service.world import World
 
 NIGHT = AFTERNOON + timedelta(hours=9)  # 23:00 in New York
 MORNING = AFTERNOON + timedelta(hours=18)  # 08:00 the next day

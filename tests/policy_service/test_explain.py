@@ -20,12 +20,10 @@ from services.policy.timeline import page_of
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.database import Database
-from tests.policy_service.test_redeem import receipt
-from tests.policy_service.world import (
+from tests.policy_service.events import (
     AFTERNOON,
     TENANT,
     WINDOW,
-    World,
     cancelled,
     cap,
     debt,
@@ -33,6 +31,8 @@ from tests.policy_service.world import (
     stop,
     who,
 )
+from tests.policy_service.test_redeem import receipt
+from tests.policy_service.world import World
 
 LIFTED = (
     '{id: t-lifted, kind: contact_window, cite: [test], hours: {daily: "08:00-21:00"},'

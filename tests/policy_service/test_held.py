@@ -9,15 +9,8 @@ from services.policy import upkeep
 from services.policy.activation import Activation, Deactivation, activate, deactivate
 from services.runtime.database import transaction
 from services.runtime.web import Problem
-from tests.policy_service.world import (
-    AFTERNOON,
-    TENANT,
-    WINDOW,
-    World,
-    cancelled,
-    due,
-    pack,
-)
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cancelled, due, pack
+from tests.policy_service.world import World
 
 
 async def held_code(world: World) -> str | None:

@@ -1,13 +1,9 @@
 """Policy as a process of its own: events and HTTP in, answers out, stopped by a signal."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,65 +13,23 @@ import asyncpg
 import msgspec
 import pytest
 
-from services.events.base import Event
-from services.events.codec import Record, borrower_key, decode, encode
+from services.events.codec import Record, borrower_key, encode
 from services.events.permits import RedeemRequest
 from services.events.reminders import ReminderAllowed
-from services.events.topics import TOPIC_OF
 from services.runtime import apikeys, clock
 from services.runtime.streams import open_stream
 from tests.database import Database
-from tests.policy_service.world import (
-    AFTERNOON,
-    TENANT,
-    attempt,
-    due,
-    known_events,
-    who,
-)
+from tests.policy_service.events import AFTERNOON, TENANT, attempt, due, known_events, who
 from tests.runtime.streams import stream_settings
-
-PATIENCE_SECONDS = 120.0
-PEPPER = b"p" * 32
-
-
-def environment(database: Database, kind: str, bootstrap_servers: str) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "DUNWELL_DATABASE_URL": database.dsn("policy"),
-        "DUNWELL_STREAM": kind,
-        "DUNWELL_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
-        "DUNWELL_HTTP_PORT": "0",
-        "DUNWELL_ADMIN_PORT": "0",
-        "DUNWELL_IDENTITY_KEY": "i" * 32,
-        "DUNWELL_API_KEY_PEPPER": PEPPER.decode(),
-        "DUNWELL_SANDBOX": "true",
-    }
-
-
-@contextmanager
-def policy(variables: dict[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "services.policy"], env=variables, stderr=file, stdout=file
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-
-async def ports(output: Path) -> dict[str, int]:
-    """The ports that the log tells, once it does."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        lines = [msgspec.json.decode(line) for line in output.read_bytes().splitlines()]
-        found = {str(line["name"]): int(line["port"]) for line in lines if "port" in line}
-        if len(found) == 2:
-            return found
-        assert time.monotonic() < end, lines
-        await asyncio.sleep(0.05)
+from tests.service_process import (
+    PEPPER,
+    is_ready,
+    ports,
+    read_until,
+    refused,
+    running,
+    variables,
+)
 
 
 @asynccontextmanager
@@ -119,9 +73,15 @@ async def test_a_due_comes_in_is_allowed_and_redeemed_over_http(
         await stream.ensure_topics()
         producer = await stream.producer()
         log = tmp_path / "log"
-        with policy(environment(database, stream_kind, servers), log) as process:
-            found = await ports(log)
-            async with client(database, found["doors"]) as session:
+        environment = variables(
+            "policy",
+            database,
+            DUNWELL_STREAM=stream_kind,
+            DUNWELL_KAFKA_BOOTSTRAP_SERVERS=servers,
+            DUNWELL_SANDBOX="true",
+        )
+        with running("policy", environment, log) as process:
+            async with client(database, (await ports(log))["doors"]) as session:
                 service = {"Authorization": f"Bearer {session.headers['X-Service-Key']}"}
                 for pack in ("us-fed", "house"):
                     asked = {"pack": pack, "by": "ann", "approved_by": "bob"}
@@ -143,36 +103,11 @@ async def test_a_due_comes_in_is_allowed_and_redeemed_over_http(
                 assert [d["checkpoint"] for d in decisions[-2:]] == ["due", "redeem"]
                 assert [d["verdict"] for d in decisions[-2:]] == ["allow", "allow"]
                 assert decisions[0]["borrower_id"] == str(who("ada"))
-            async with (
-                aiohttp.ClientSession() as session,
-                session.get(f"http://127.0.0.1:{found['admin']}/readyz") as answer,
-            ):
-                assert (await answer.json())["ready"]
+            assert await is_ready(log)
             process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(process.wait, 10) == 0
         await producer.close()
     await owner.close()
-
-
-async def read_until(stream: Any, kind: type[Event], many: int) -> list[Any]:
-    end = time.monotonic() + PATIENCE_SECONDS
-    topic = TOPIC_OF[kind]
-    while True:
-        found = [
-            decode(
-                topic=topic,
-                partition=polled.partition.number,
-                offset=message.offset,
-                headers=message.headers,
-                value=message.value,
-            ).event
-            async for polled in stream.scan([topic])
-            for message in polled.records
-        ]
-        if len(found) >= many:
-            return found
-        assert time.monotonic() < end, f"{len(found)} of {many} came"
-        await asyncio.sleep(0.05)
 
 
 def test_a_stepped_clock_stops_the_start_unless_every_provider_is_the_sandbox(
@@ -184,10 +119,6 @@ def test_a_stepped_clock_stops_the_start_unless_every_provider_is_the_sandbox(
         await owner.close()
 
     asyncio.run(step())
-    variables = environment(database, "postgres", "127.0.0.1:1") | {"DUNWELL_SANDBOX": "false"}
-    done = subprocess.run(
-        [sys.executable, "-m", "services.policy"],
-        env=variables, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+    done = refused("policy", variables("policy", database, DUNWELL_SANDBOX="false"))
     assert done.returncode != 0
     assert "DUNWELL_SANDBOX=true" in done.stderr

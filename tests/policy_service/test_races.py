@@ -11,11 +11,10 @@ import msgspec
 from services.events.permits import Redeem, Redeemed, Verdict
 from services.policy import handlers, intake, locks
 from services.runtime.database import transaction
-from tests.policy_service.world import (
+from tests.policy_service.events import (
     AFTERNOON,
     TENANT,
     WINDOW,
-    World,
     attempt,
     cap,
     debt,
@@ -24,6 +23,7 @@ from tests.policy_service.world import (
     stop,
     who,
 )
+from tests.policy_service.world import World
 
 REDEEMERS = 16
 BORROWERS = 50

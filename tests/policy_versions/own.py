@@ -4,7 +4,8 @@ from services.policy import activation, drafts
 from services.policy.activation import Activated, Activation
 from services.policy.drafts import Draft
 from services.runtime.database import transaction
-from tests.policy_service.world import TENANT, World
+from tests.policy_service.events import TENANT
+from tests.policy_service.world import World
 
 
 def own(hours: str, *, pack: str = "acme-hours", rule: str = "acme-hours-day") -> str:

@@ -9,7 +9,8 @@ from services.policy import drafts
 from services.policy.pack import load_shipped
 from services.runtime.database import transaction
 from services.runtime.web import Problem
-from tests.policy_service.world import TENANT, World
+from tests.policy_service.events import TENANT
+from tests.policy_service.world import World
 from tests.policy_versions.own import CASES, activated, approved, drafted, own
 
 

@@ -9,7 +9,8 @@ from services.policy.activation import Deactivation
 from services.policy.rollback import Rollback, RolledBack
 from services.runtime.database import transaction
 from services.runtime.web import Problem
-from tests.policy_service.world import AFTERNOON, TENANT, WINDOW, World, due, pack
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, due, pack
+from tests.policy_service.world import World
 from tests.policy_versions.own import activated, approved, drafted, own
 
 HOUR = timedelta(hours=1)

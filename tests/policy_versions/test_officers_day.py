@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from services.__main__ import main
 from tests.database import Database
-from tests.policy_service.world import TENANT, World, due, who
+from tests.policy_service.events import TENANT, due, who
+from tests.policy_service.world import World
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "for-compliance.md"
 BLOCK = re.compile(r"^## (?P<title>.+)$|^```(?P<kind>\S+)(?P<more>.*)\n(?P<text>[^`]*)```", re.M)

@@ -14,7 +14,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.runtime.embedded_postgres import EmbeddedPostgres, PostgresFailed
+from services.runtime.embedded_postgres import EmbeddedPostgres
+from services.runtime.postgres_setup import PostgresFailed
 
 
 def is_alive(pid: int) -> bool:

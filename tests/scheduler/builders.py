@@ -37,84 +37,44 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NEW_YORK = (CandidateZone(zone="America/New_York", basis=Basis.CONFIRMED),)
 
 
+# What all facts of the one loan say, and those of its one payment.
+_LOAN: dict[str, Any] = {"tenant": TENANT, "borrower_ref": "B-1", "loan_id": "L-1"}
+_PAYMENT: dict[str, Any] = {**_LOAN, "installment_number": 1, "payment_id": "P-1"}
+
+
 def borrower(**changes: Any) -> BorrowerRegistered:
     """Somebody in New York."""
-    fields: dict[str, Any] = {
-        "tenant": TENANT,
-        "borrower_ref": "B-1",
-        "version": 1,
-        "country": "US",
-        "zones": NEW_YORK,
-    }
-    return BorrowerRegistered(**(fields | changes))
+    fields = {"tenant": TENANT, "borrower_ref": "B-1", "version": 1, "country": "US"}
+    return BorrowerRegistered(**({**fields, "zones": NEW_YORK} | changes))
 
 
 def loan(**changes: Any) -> LoanRegistered:
     """Their loan."""
-    fields: dict[str, Any] = {
-        "tenant": TENANT,
-        "loan_id": "L-1",
-        "borrower_ref": "B-1",
-        "version": 1,
-        "product": Product.PERSONAL_LOAN,
-        "currency": "USD",
-    }
+    fields = {**_LOAN, "version": 1, "product": Product.PERSONAL_LOAN, "currency": "USD"}
     return LoanRegistered(**(fields | changes))
 
 
 def installment(**changes: Any) -> InstallmentScheduled:
     """Its one installment, of USD 100.00, due on 15 June 2026."""
-    fields: dict[str, Any] = {
-        "tenant": TENANT,
-        "loan_id": "L-1",
-        "borrower_ref": "B-1",
-        "installment_number": 1,
-        "version": 1,
-        "due_date": DUE_DATE,
-        "amount_minor": 10_000,
-        "currency": "USD",
-    }
-    return InstallmentScheduled(**(fields | changes))
+    fields = {**_LOAN, "installment_number": 1, "version": 1, "due_date": DUE_DATE}
+    owed = {"amount_minor": 10_000, "currency": "USD"}
+    return InstallmentScheduled(**(fields | owed | changes))
 
 
 def payment(**changes: Any) -> RepaymentReceived:
     """It is paid."""
-    fields: dict[str, Any] = {
-        "tenant": TENANT,
-        "payment_id": "P-1",
-        "loan_id": "L-1",
-        "borrower_ref": "B-1",
-        "installment_number": 1,
-        "amount_minor": 10_000,
-        "currency": "USD",
-        "received_at": NOW,
-    }
-    return RepaymentReceived(**(fields | changes))
+    paid = {"amount_minor": 10_000, "currency": "USD", "received_at": NOW}
+    return RepaymentReceived(**(_PAYMENT | paid | changes))
 
 
 def reversal(**changes: Any) -> RepaymentReversed:
     """The payment bounced."""
-    fields: dict[str, Any] = {
-        "tenant": TENANT,
-        "payment_id": "P-1",
-        "loan_id": "L-1",
-        "borrower_ref": "B-1",
-        "installment_number": 1,
-        "reversed_at": NOW,
-    }
-    return RepaymentReversed(**(fields | changes))
+    return RepaymentReversed(**({**_PAYMENT, "reversed_at": NOW} | changes))
 
 
 def closed(**changes: Any) -> LoanClosed:
     """Nothing more is owed."""
-    fields: dict[str, Any] = {
-        "tenant": TENANT,
-        "loan_id": "L-1",
-        "borrower_ref": "B-1",
-        "version": 2,
-        "closed_at": NOW,
-    }
-    return LoanClosed(**(fields | changes))
+    return LoanClosed(**({**_LOAN, "version": 2, "closed_at": NOW} | changes))
 
 
 def envelope(event: Event, *, partition: int = 0, offset: int = 0) -> Envelope:

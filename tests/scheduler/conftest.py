@@ -2,13 +2,24 @@
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from services.runtime import apikeys
 from services.runtime import database as runtime_database
+from services.runtime.apikeys import ApiKeys
 from services.runtime.database import Pool
+from services.runtime.outbox import Outbox
+from services.runtime.web import application
 from services.scheduler import cadence
+from services.scheduler.doors import MAX_BODY_BYTES, Doors
 from services.scheduler.intake import Context
+from services.scheduler.paid_door import PaidDoor
 from tests.database import Database
+from tests.scheduler.builders import NOW, TENANT, stand_at
+from tests.scheduler.lender import PEPPER, Lender, Policy, SilentProducer
 
 IDENTITY_KEY = b"an identity key of a test, long enough"
 
@@ -24,3 +35,29 @@ async def db(database: Database) -> AsyncIterator[Pool]:
 def context() -> Context:
     """The shipped cadences."""
     return Context(identity_key=IDENTITY_KEY, cadences=cadence.load(cadence.SHIPPED))
+
+
+@pytest.fixture
+def policy() -> Policy:
+    """What stands behind `lender` in policy's place."""
+    return Policy()
+
+
+@pytest.fixture
+async def lender(
+    db: Pool, context: Context, policy: Policy, database: Database
+) -> AsyncIterator[Lender]:
+    """The doors with an ingest key, at NOW."""
+    await stand_at(database, NOW)
+    gate = web.Application()
+    gate.add_routes([web.post("/v1/debts", policy.debts)])
+    async with db.acquire() as connection:
+        key = await apikeys.issue(
+            connection, PEPPER, tenant=TENANT, scopes=["ingest"], label="test"
+        )
+    async with TestServer(gate) as behind, aiohttp.ClientSession() as session:
+        paid = PaidDoor(session, str(behind.make_url("")), "service-key")
+        relay = Outbox(db, SilentProducer())
+        doors = Doors(context, db, ApiKeys(db, PEPPER), relay, paid)
+        async with TestServer(application(doors.routes(), max_body_bytes=MAX_BODY_BYTES)) as ours:
+            yield Lender(session, str(ours.make_url("")).rstrip("/"), key)

@@ -1,28 +1,17 @@
 """The HTTP doors on real servers: the scheduler's own, and one that answers as policy's does."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from services.runtime import apikeys
-from services.runtime.apikeys import ApiKeys
 from services.runtime.database import Pool
-from services.runtime.outbox import Outbox
-from services.runtime.web import application
-from services.scheduler.doors import MAX_BODY_BYTES, Doors
-from services.scheduler.intake import Context
-from services.scheduler.paid_door import PaidDoor
+from services.scheduler.doors import MAX_BODY_BYTES
 from tests.database import Database
 from tests.scheduler.builders import DUE_DATE, NOW, TENANT, emit, reminders, stand_at
+from tests.scheduler.lender import PEPPER, Lender, Policy
 
-PEPPER = b"a pepper of a test, long enough for it"
 FIRST_HOUR = datetime(2026, 6, 8, 14, tzinfo=UTC)
 
 BORROWER = {
@@ -31,6 +20,7 @@ BORROWER = {
     "country": "US",
     "zones": [{"zone": "America/New_York", "basis": "confirmed"}],
 }
+
 LOAN = {
     "loan_id": "L-1",
     "borrower_ref": "B-1",
@@ -42,6 +32,7 @@ LOAN = {
         {"installment_number": 2, "due_date": "2026-07-15", "amount_minor": 10_000},
     ],
 }
+
 PAYMENT = {
     "payment_id": "P-1",
     "loan_id": "L-1",
@@ -51,71 +42,6 @@ PAYMENT = {
     "currency": "USD",
     "received_at": "2026-06-01T12:00:00Z",
 }
-
-
-@dataclass
-class Policy:
-    """What policy's paid door was told, and how it answers."""
-
-    status: int = 204
-    told: list[dict[str, Any]] = field(default_factory=list)
-
-    async def debts(self, request: web.Request) -> web.Response:
-        self.told.append(await request.json())
-        return web.Response(status=self.status)
-
-
-class SilentProducer:
-    """Nothing reads here: the outbox is looked at in the database."""
-
-    async def publish(self, records: object) -> None: ...
-
-    async def close(self) -> None: ...
-
-
-@dataclass
-class Lender:
-    """A client with a key."""
-
-    session: aiohttp.ClientSession
-    url: str
-    key: str
-
-    async def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {self.key}"}
-        data = {"data": BytesIO(body)} if isinstance(body, bytes) else {"json": body}
-        async with self.session.request(method, self.url + path, headers=headers, **data) as answer:
-            return answer.status, await answer.json()
-
-    async def post(self, path: str, body: Any) -> tuple[int, Any]:
-        return await self.call("POST", path, body)
-
-    async def get(self, path: str) -> tuple[int, Any]:
-        return await self.call("GET", path)
-
-
-@pytest.fixture
-def policy() -> Policy:
-    return Policy()
-
-
-@pytest.fixture
-async def lender(
-    db: Pool, context: Context, policy: Policy, database: Database
-) -> AsyncIterator[Lender]:
-    await stand_at(database, NOW)
-    gate = web.Application()
-    gate.add_routes([web.post("/v1/debts", policy.debts)])
-    async with db.acquire() as connection:
-        key = await apikeys.issue(
-            connection, PEPPER, tenant=TENANT, scopes=["ingest"], label="test"
-        )
-    async with TestServer(gate) as behind, aiohttp.ClientSession() as session:
-        paid = PaidDoor(session, str(behind.make_url("")), "service-key")
-        relay = Outbox(db, SilentProducer())
-        doors = Doors(context, db, ApiKeys(db, PEPPER), relay, paid)
-        async with TestServer(application(doors.routes(), max_body_bytes=MAX_BODY_BYTES)) as ours:
-            yield Lender(session, str(ours.make_url("")).rstrip("/"), key)
 
 
 async def registered(lender: Lender) -> None:

@@ -9,8 +9,9 @@ from typing import Literal
 import msgspec
 import yaml
 
+from services.events.words import Element, Label, OptOut
 from services.notifier.content.phrases import STEM, Phrase, compile_phrase
-from services.notifier.content.words import NEGATABLE, Element, Label, OptOut
+from services.notifier.content.words import NEGATABLE
 
 LISTS = Path(__file__).with_name("lists")
 LANGUAGES = ("en", "zh", "es", "pt", "hi", "id")

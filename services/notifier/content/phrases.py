@@ -21,7 +21,6 @@ STEM = 3  # letters that a stem has at least
 LONGEST_STEM = 12
 _GAPS = {"..": (3, 4), "...": (8, 12)}  # words, Chinese characters
 _PIECE = re.compile(r"\.{2,3}|\[[^\]]+\]\??|[^\s\[\].]+")
-_WORD = r"[^ .,]+"
 
 
 class Phrase(msgspec.Struct, frozen=True):

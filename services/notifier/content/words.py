@@ -1,42 +1,8 @@
-"""The closed lists that content is described in (facts v1), and the labels no message may have."""
+"""What each label of a message means for sending it: never, only when declared, or negatable."""
 
-from typing import Literal, get_args
+from typing import get_args
 
-Label = Literal[
-    "threat",
-    "arrest_threat",
-    "suit_threat",
-    "credit_bureau_threat",
-    "insult",
-    "profanity",
-    "public_shaming",
-    "court_imitation",
-    "authority_imitation",
-    "misleading_identity",
-    "false_statement",
-    "overshadowing",
-    "asks_reason",
-    "asks_payment",
-    "pay_to_collector",
-    "premium_number",
-    "debt_hint",
-]
-Element = Literal[
-    "collector_disclosure",
-    "purpose_disclosure",
-    "sender_name",
-    "sender_address",
-    "sender_activity",
-    "creditor_name",
-    "claim_basis",
-    "amount",
-    "payment_methods",
-    "cost_rules",
-    "callback_number",
-    "reply_request",
-    "dispute_rights",
-]
-OptOut = Literal["reply", "link", "post", "form_with_extra_data"]
+from services.events.words import Element, Label, OptOut
 
 LABELS: tuple[Label, ...] = get_args(Label)
 ELEMENTS: tuple[Element, ...] = get_args(Element)

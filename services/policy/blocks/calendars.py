@@ -51,10 +51,6 @@ class Calendar(Struct, frozen=True, kw_only=True):
         marked = self.dates.get(day)
         return marked.class_ if marked else None
 
-    def name_of(self, day: int) -> str:
-        marked = self.dates.get(day)
-        return marked.name if marked else ""
-
 
 def is_business_day(day: int, calendar: Calendar | None) -> bool:
     """Monday to Friday and no holiday of the calendar; a half day is a business day."""

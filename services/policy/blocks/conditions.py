@@ -12,9 +12,9 @@ from services.policy.blocks.localtime import ALWAYS, NEVER
 from services.policy.blocks.scope import Scope, tests_of
 from services.policy.blocks.stops import covering, life, needs_zone
 from services.policy.blocks.zones import Zones
-from services.policy.facts import Count
 from services.policy.question import Question
 from services.policy.strict import Path, ReadBy
+from services.policy.values import Count
 
 
 def _read_within(value: object, path: Path) -> Span | Literal["same_day"]:
@@ -38,6 +38,7 @@ class Condition(Scope, frozen=True, kw_only=True):
     max: Count | None = None
 
 
+# They look at the stop that is judged: other kinds of rule judge none.
 ONLY_IN_STOP_WHEN = ("within", "max")
 
 # When the stop that is being judged began, in each zone; empty where no stop is judged, None where

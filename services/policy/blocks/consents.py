@@ -11,8 +11,9 @@ from services.policy.blocks.hours import WeeklyHours, recurring
 from services.policy.blocks.localtime import NEVER, day_number, seconds
 from services.policy.blocks.outcomes import UNITS
 from services.policy.blocks.zones import Zones
-from services.policy.facts import Consent, Count
+from services.policy.facts import Consent
 from services.policy.question import Question
+from services.policy.values import Count
 
 
 class ConsentTo(Struct, frozen=True, kw_only=True):

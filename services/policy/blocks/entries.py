@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ Matches = Callable[[Entry], bool]
 def _read_unit(value: object, path: Path) -> Unit:
     if isinstance(value, list):
         return read(frozenset[words.Outcome], value, path)
-    return one_of(value, get_args(words.UnitName), path)
+    return one_of(value, words.UNIT_NAMES, path)
 
 
 UnitOrOutcomes = Annotated[Unit, ReadBy(_read_unit)]
@@ -40,7 +40,7 @@ class EntryFilter(Struct, frozen=True, kw_only=True):
 def matching(
     written: EntryFilter,
     *,
-    unit: str,
+    unit: Unit,
     direction: str,
     channels: frozenset[words.ChannelOrGroup] | None = None,
 ) -> Matches:

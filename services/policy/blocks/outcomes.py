@@ -2,58 +2,35 @@
 
 from collections.abc import Iterable
 
-# A permit given but not yet placed, or an outcome we could not learn: it counts as everything.
-UNSETTLED = frozenset({"reserved", "unknown"})
+from services.policy.words import Outcome, UnitName
 
-UNITS: dict[str, frozenset[str]] = {
-    "attempt": UNSETTLED
-    | {
-        "not_in_service",
-        "busy",
-        "no_answer",
-        "mailbox_full",
-        "voicemail_reached",
-        "voicemail_left",
-        "abandoned",
-        "conversation",
-        "sent",
-        "delivered",
-        "bounced",
-        "message",
-    },
-    "connected": UNSETTLED
-    | {
-        "no_answer",
-        "mailbox_full",
-        "voicemail_reached",
-        "voicemail_left",
-        "abandoned",
-        "conversation",
-        "sent",
-        "delivered",
-        "message",
-    },
-    "reached": UNSETTLED
-    | {
-        "voicemail_reached",
-        "voicemail_left",
-        "abandoned",
-        "conversation",
-        "sent",
-        "delivered",
-        "message",
-    },
-    "successful": UNSETTLED | {"voicemail_left", "conversation", "sent", "delivered", "message"},
-    "conversation": UNSETTLED | {"conversation"},
-    "sent": UNSETTLED | {"sent", "delivered", "bounced"},
-    "unanswered": UNSETTLED
-    | {"busy", "no_answer", "mailbox_full", "voicemail_reached", "voicemail_left"},
+Unit = UnitName | frozenset[Outcome]
+
+# A permit given but not yet placed, or an outcome we could not learn: it counts as everything.
+UNSETTLED: frozenset[Outcome] = frozenset({"reserved", "unknown"})
+
+# The first four are rungs of one ladder: each holds all that the one before it holds.
+_SUCCESSFUL: frozenset[Outcome] = frozenset(
+    {*UNSETTLED, "voicemail_left", "conversation", "sent", "delivered", "message"}
+)
+_REACHED: frozenset[Outcome] = frozenset({*_SUCCESSFUL, "voicemail_reached", "abandoned"})
+_CONNECTED: frozenset[Outcome] = frozenset({*_REACHED, "no_answer", "mailbox_full"})
+_ATTEMPT: frozenset[Outcome] = frozenset({*_CONNECTED, "busy", "not_in_service", "bounced"})
+
+UNITS: dict[UnitName, frozenset[Outcome]] = {
+    "attempt": _ATTEMPT,
+    "connected": _CONNECTED,
+    "reached": _REACHED,
+    "successful": _SUCCESSFUL,
+    "conversation": frozenset({*UNSETTLED, "conversation"}),
+    "sent": frozenset({*UNSETTLED, "sent", "delivered", "bounced"}),
+    "unanswered": frozenset(
+        {*UNSETTLED, "busy", "no_answer", "mailbox_full", "voicemail_reached", "voicemail_left"}
+    ),
 }
 
-Unit = str | frozenset[str]
 
-
-def outcomes_of(unit: str | Iterable[str]) -> frozenset[str]:
+def outcomes_of(unit: UnitName | Iterable[Outcome]) -> frozenset[Outcome]:
     """The outcomes a unit stands for. In a list of outcomes an unsettled entry may be any of them,
     so it counts.
     """

@@ -7,8 +7,9 @@ from msgspec import Struct
 from services.policy import words
 from services.policy.blocks.durations import Calendars, Duration
 from services.policy.blocks.localtime import Zone, day_number, seconds
-from services.policy.facts import Count, Notice, Stop
+from services.policy.facts import Notice, Stop
 from services.policy.question import Question
+from services.policy.values import Count
 
 
 class ReceivedWithin(Struct, frozen=True, kw_only=True):

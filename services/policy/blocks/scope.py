@@ -7,8 +7,8 @@ from msgspec import Struct, field
 
 from services.policy import words
 from services.policy.blocks.channels import spelled_out
-from services.policy.facts import Count
 from services.policy.question import Question
+from services.policy.values import Count
 
 
 class DaysPastDue(Struct, frozen=True, kw_only=True):

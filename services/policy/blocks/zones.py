@@ -5,8 +5,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from services.policy.blocks.localtime import Zone, zone
-from services.policy.facts import CandidateZone, ZoneName
+from services.policy.facts import CandidateZone
 from services.policy.strict import Invalid, Path, known_keys, read, shown
+from services.policy.values import ZoneName
 from services.policy.words import BASES
 
 if TYPE_CHECKING:

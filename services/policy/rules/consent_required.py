@@ -12,10 +12,10 @@ from services.policy.blocks.consents import ConsentTo, leaves
 from services.policy.blocks.durations import Calendars, counted
 from services.policy.blocks.localtime import NEVER, day_number
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
-from services.policy.facts import Count
 from services.policy.question import Question
 from services.policy.rule import Bind, Rule
 from services.policy.strict import Invalid
+from services.policy.values import Count
 
 
 class Recheck(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """What a message must contain: elements such as who is writing, and a way to opt out."""
 
-from services.policy import words
+from services.events.words import Element, OptOut
 from services.policy.blocks.bars import Bar, Standing
 from services.policy.blocks.durations import Calendars
 from services.policy.blocks.sentences import listed
@@ -14,8 +14,8 @@ from services.policy.words import as_text
 class ContentMustInclude(Rule, frozen=True, kw_only=True):
     """At least one of the two."""
 
-    elements: frozenset[words.Element] = frozenset()
-    opt_out: frozenset[words.OptOut] | None = None
+    elements: frozenset[Element] = frozenset()
+    opt_out: frozenset[OptOut] | None = None
 
 
 def content_must_include(rule: ContentMustInclude, calendars: Calendars) -> Bind:

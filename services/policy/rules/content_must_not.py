@@ -5,7 +5,7 @@ can see it.
 import re
 from typing import Annotated, Literal
 
-from services.policy import words
+from services.events.words import Label
 from services.policy.blocks.bars import Bar, Standing
 from services.policy.blocks.durations import Calendars
 from services.policy.blocks.sentences import listed
@@ -30,7 +30,7 @@ def _patterns_problem(patterns: tuple[str, ...]) -> str | None:
 class ContentMustNot(Rule, frozen=True, kw_only=True):
     """At least one of the four."""
 
-    labels: frozenset[words.Label] = frozenset()
+    labels: frozenset[Label] = frozenset()
     patterns: Annotated[tuple[str, ...], Check(_patterns_problem)] = ()
     must_match: Literal["amount"] | None = None
     states_debt: Literal[True] | None = None

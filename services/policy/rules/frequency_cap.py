@@ -13,10 +13,10 @@ from services.policy.blocks.localtime import NEVER
 from services.policy.blocks.outcomes import outcomes_of
 from services.policy.blocks.sentences import free_again
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
-from services.policy.facts import Count
 from services.policy.question import Past, Question
 from services.policy.rule import Bind, Rule
 from services.policy.strict import Invalid, Path, ReadBy, known_keys
+from services.policy.values import Count
 
 
 def _read_aggregate(value: object, path: Path) -> Literal["count", "distinct"]:

@@ -11,10 +11,10 @@ from services.policy.blocks.bars import Bar, Standing
 from services.policy.blocks.durations import Calendars, counted
 from services.policy.blocks.outcomes import UNITS
 from services.policy.blocks.zones import Zones
-from services.policy.facts import Count
 from services.policy.question import Question
 from services.policy.rule import Bind, Rule
 from services.policy.strict import Check
+from services.policy.values import Count
 
 
 class NarrowException(Struct, frozen=True, kw_only=True):

@@ -14,10 +14,11 @@ from services.policy.blocks.localtime import NEVER, Zone, day_number, seconds
 from services.policy.blocks.outcomes import outcomes_of
 from services.policy.blocks.sentences import free_again
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
-from services.policy.facts import Count, Notice
+from services.policy.facts import Notice
 from services.policy.question import Question
 from services.policy.rule import Bind, Rule
 from services.policy.strict import Invalid, Path, ReadBy, read
+from services.policy.values import Count
 from services.policy.words import as_text
 
 

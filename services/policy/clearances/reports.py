@@ -14,11 +14,11 @@ import msgspec
 from services.events.base import Instant, Text
 from services.events.codec import derived_id
 from services.policy import words
-from services.policy.clearances import SQL, give_back, missing
+from services.policy.clearances.filed import SQL, give_back, missing
 from services.policy.known import LEDGER_SQL, Row
 from services.policy.locks import borrower_subject, lock, point_subject, repeating
 from services.runtime.database import Connection, Pool, transaction
-from services.runtime.web import FieldError, Problem
+from services.runtime.web import FieldError, Problem, invalid
 
 # A clock that runs ahead by less is corrected; by more, the report is a mistake.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -102,7 +102,7 @@ async def _once(
     assert clocks is not None
     now = clocks["gate_now"]
     if report.at > now + CLOCK_SKEW:
-        raise _wrong("at", "lies in the future", "report what has happened, in UTC")
+        raise invalid("at", "lies in the future", "report what has happened, in UTC")
     entry = derived_id("contact", tenant, report.contact_id)
     filed = await _filed(connection, tenant, borrower_id, report)
     new = await connection.fetchval(
@@ -142,10 +142,10 @@ async def _filed(
     if filed is None:
         raise missing()
     if filed["borrower_id"] != borrower_id:
-        raise _wrong("clearance_id", "is another borrower's", "name this contact's own, or none")
+        raise invalid("clearance_id", "is another borrower's", "name this contact's own, or none")
     if filed["channel"] != report.channel and filed["channel"] == "visit":
         fix = "report the visit itself, even if nobody was met"
-        raise _wrong("channel", "is not the clearance's", fix)
+        raise invalid("channel", "is not the clearance's", fix)
     return filed
 
 
@@ -194,7 +194,7 @@ async def _more(
         )
         if answers is None:
             fix = "report the inbound contact first"
-            raise _wrong("in_reply_to", "is no inbound contact on record", fix)
+            raise invalid("in_reply_to", "is no inbound contact on record", fix)
     more: dict[str, object] = {
         "debts": list(report.loan_ids) if len(report.loan_ids) > 1 else None,
         "allocated_to": list(report.allocated_to) or None,
@@ -220,7 +220,3 @@ def _answer(report: Report, at: datetime, now: datetime, *, known: bool) -> dict
         "at": at,
         "reported_at": now,
     }
-
-
-def _wrong(field: str, problem: str, fix: str) -> Problem:
-    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])

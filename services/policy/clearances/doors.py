@@ -8,13 +8,16 @@ import msgspec
 from aiohttp import web
 
 from services.events.base import Text
-from services.policy import clearances, reports, visits
-from services.policy.clearing import Question
+from services.policy.clearances import filed, reports, visit_limits, visits
+from services.policy.clearances.ask import ask
+from services.policy.clearances.question import Question
+from services.policy.clearances.redeem import redeem
+from services.policy.clearances.release import release
+from services.policy.clearances.reports import Report
 from services.policy.handlers import Context
-from services.policy.reports import Report
 from services.runtime.apikeys import EVERY_TENANT, ApiKeys, Scope
 from services.runtime.database import Pool, transaction
-from services.runtime.web import FieldError, Problem, json_response, read_json
+from services.runtime.web import Problem, invalid, json_response, path_id, read_json
 
 
 class NewLimits(visits.Limits, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,7 +52,7 @@ class ClearanceDoors:
         tenant = await self._tenant(request, "clearance", "ingest")
         question = await read_json(request, Question)
         _check(question)
-        answered = await clearances.ask(
+        answered = await ask(
             self._db,
             self._context.rule_sets,
             tenant,
@@ -62,18 +65,18 @@ class ClearanceDoors:
     async def show(self, request: web.Request) -> web.Response:
         """What became of a clearance."""
         tenant = await self._tenant(request, "clearance", "ingest")
-        return json_response(await clearances.shown(self._db, tenant, _id(request)))
+        return json_response(await filed.shown(self._db, tenant, path_id(request)))
 
     async def redeem(self, request: web.Request) -> web.Response:
         """The contact begins now: asked afresh."""
         tenant = await self._tenant(request, "clearance", "ingest")
         rule_sets = self._context.rule_sets
-        return json_response(await clearances.redeem(self._db, rule_sets, tenant, _id(request)))
+        return json_response(await redeem(self._db, rule_sets, tenant, path_id(request)))
 
     async def release(self, request: web.Request) -> web.Response:
         """Not after all."""
         tenant = await self._tenant(request, "clearance", "ingest")
-        return json_response(await clearances.release(self._db, tenant, _id(request)))
+        return json_response(await release(self._db, tenant, path_id(request)))
 
     async def report(self, request: web.Request) -> web.Response:
         """What happened."""
@@ -87,25 +90,21 @@ class ClearanceDoors:
         """What a visit needs at least."""
         tenant = await self._tenant(request, "clearance", "ingest", "admin")
         async with transaction(self._db) as connection:
-            return json_response(await clearances.limits(connection, tenant))
+            return json_response(await visit_limits.read(connection, tenant))
 
     async def limit(self, request: web.Request) -> web.Response:
         """Set what a visit needs at least; somebody else has approved it."""
         tenant = await self._tenant(request, "admin")
         new = await read_json(request, NewLimits)
         if new.by.strip().casefold() == new.approved_by.strip().casefold():
-            raise _wrong("approved_by", "is the same person as by", "have somebody else approve it")
+            raise invalid(
+                "approved_by", "is the same person as by", "have somebody else approve it"
+            )
         values = msgspec.structs.asdict(new)
         by, approved_by = values.pop("by"), values.pop("approved_by")
         limits = visits.Limits(**values)
         async with transaction(self._db) as connection:
-            await connection.execute(
-                clearances.SQL["limit_visits"],
-                tenant,
-                msgspec.json.encode(limits).decode(),
-                by.strip(),
-                approved_by.strip(),
-            )
+            await visit_limits.write(connection, tenant, limits, by.strip(), approved_by.strip())
         return json_response(limits)
 
     async def _tenant(self, request: web.Request, *scopes: Scope) -> str:
@@ -117,7 +116,7 @@ class ClearanceDoors:
 
 def _check(question: Question) -> None:
     if question.visit is not None and question.channel != "visit":
-        raise _wrong("visit", "stands beside another channel", "leave it out")
+        raise invalid("visit", "stands beside another channel", "leave it out")
 
 
 def _id(request: web.Request) -> UUID:
@@ -125,7 +124,3 @@ def _id(request: web.Request) -> UUID:
         return UUID(request.match_info["id"])
     except ValueError:
         raise Problem(404, "not_found", "the id in the path is not a UUID") from None
-
-
-def _wrong(field: str, problem: str, fix: str) -> Problem:
-    return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])

@@ -1,0 +1,62 @@
+"""What a mail server's silences and answers mean: not sent, rejected or unknown."""
+
+import asyncio
+
+import pytest
+
+from services.notifier.channels import Accepted, NotSent, Rejected, Unknown
+from tests.notifier.outside import Open
+
+
+@pytest.mark.parametrize("stage", ["greeting", "mail", "rcpt"])
+@pytest.mark.parametrize("lie", ["reset", "close", "hang", "gibberish"])
+async def test_mail_that_fails_before_its_data_is_not_sent(
+    outside: Open, stage: str, lie: str
+) -> None:
+    world = await outside("email")
+    world.mail.lies[stage] = lie
+    answer = await world.send(0.5)
+    assert isinstance(answer, NotSent)
+    assert world.requests == 0
+    assert isinstance(await world.send(), Accepted)
+
+
+@pytest.mark.parametrize("lie", ["reset", "close", "hang", "gibberish", "251 what"])
+async def test_mail_whose_final_dot_is_not_answered_is_unknown(outside: Open, lie: str) -> None:
+    world = await outside("email")
+    await world.send()
+    world.mail.lies["dot"] = lie
+    answer = await world.send(0.5)
+    assert isinstance(answer, Unknown)
+    assert world.requests == 2
+    assert isinstance(await world.send(), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "expected"),
+    [
+        ("rcpt", "550 5.1.1 no such user", Rejected("550_5.1.1", suppress_point=True)),
+        ("rcpt", "452 4.2.2 full", Rejected("452_4.2.2", retryable=True)),
+        ("rcpt", "550 no", Rejected("550")),
+        ("mail", "421 4.3.2 later", Rejected("421_4.3.2", retryable=True)),
+        ("data", "451 4.7.1 greylisted", Rejected("451_4.7.1", retryable=True)),
+        ("dot", "554 5.7.1 spam", Rejected("554_5.7.1")),
+        ("dot", "450 4.2.1 busy", Rejected("450_4.2.1", retryable=True)),
+    ],
+)
+async def test_a_mail_servers_no_is_rejected_with_its_code(
+    outside: Open, stage: str, reply: str, expected: Rejected
+) -> None:
+    world = await outside("email")
+    world.mail.lies[stage] = reply
+    assert await world.send() == expected
+    assert isinstance(await world.send(), Accepted)
+
+
+async def test_an_idle_connection_that_the_relay_closed_is_replaced(outside: Open) -> None:
+    world = await outside("email")
+    await world.send()
+    world.mail.hang_up()
+    await asyncio.sleep(0.05)
+    assert isinstance(await world.send(), Accepted)
+    assert world.requests == 2

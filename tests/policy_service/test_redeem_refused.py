@@ -1,0 +1,227 @@
+"""What is refused at hand-off, for how long, and who hears of it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from services.events.loans import FeedWatermark
+from services.events.permits import ContentFacts, Verdict
+from services.events.words import AttemptState, Channel
+from tests.policy_service.events import (
+    AFTERNOON,
+    TENANT,
+    WINDOW,
+    attempt,
+    cancelled,
+    cap,
+    debt,
+    due,
+    pack,
+    stop,
+)
+from tests.policy_service.test_redeem import receipt
+from tests.policy_service.world import World
+
+
+async def test_an_attempt_that_has_left_gets_no_second_permit(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.redeem_one(asked)
+    await world.send("delivery.receipt", receipt(asked, AttemptState.UNKNOWN))
+    await world.out()
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "superseded")
+    assert await world.out() == []
+
+
+async def test_a_superseded_emission_is_refused_and_nothing_is_published(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = due("ada")
+    await world.send("reminder.due", asked)
+    await world.send("reminder.due", due("ada", reminder_id=asked.reminder_id, emission=2))
+    await world.out()
+    answer = await world.redeem_one(attempt(asked))
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "superseded")
+    assert await world.out() == []
+
+
+async def test_a_cancelled_reminder_is_refused_and_nothing_is_published(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.send("reminder.cancelled", cancelled(asked))
+    await world.out()
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "cancelled")
+    assert await world.out() == []
+
+
+async def test_a_debt_paid_meanwhile_suppresses(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.debt("ada", owed=0, version=2)
+    await world.out()
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "paid")
+    assert [(e["topic"], e["code"]) for e in await world.out()] == [("reminder.suppressed", "paid")]
+
+
+async def test_another_amount_than_the_message_states_defers_a_minute(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.debt("ada", owed=4_000, version=2)
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, "stale_amount")
+    assert answer.until == AFTERNOON + timedelta(seconds=60)
+
+
+async def test_a_step_whose_time_is_over_is_suppressed(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada", valid_until=AFTERNOON + timedelta(hours=1))
+    await world.at(AFTERNOON + timedelta(hours=1))
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "stale_step")
+
+
+async def test_a_stale_feed_defers_ever_longer_and_the_lowest_partition_counts(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    for partition, seconds in ((0, 10), (1, 61)):
+        mark = FeedWatermark(
+            tenant=TENANT,
+            source="core",
+            as_of=AFTERNOON - timedelta(seconds=seconds),
+            bound_seconds=60,
+        )
+        await world.send("loan.changed", mark, partition=partition)
+    asked = due("ada")
+    waits = []
+    for emission in range(1, 7):
+        again = msgspec.structs.replace(asked, emission=emission)
+        await world.send("reminder.due", again)
+        answer = await world.redeem_one(attempt(again))
+        assert (answer.verdict, answer.code) == (Verdict.DEFER, "feed_stale")
+        assert answer.until is not None
+        waits.append((answer.until - AFTERNOON).total_seconds())
+    assert waits == [60, 120, 240, 480, 900, 900]
+    fresh = FeedWatermark(tenant=TENANT, source="core", as_of=AFTERNOON, bound_seconds=60)
+    await world.send("loan.changed", fresh, partition=1)
+    asked = msgspec.structs.replace(asked, emission=7)
+    await world.send("reminder.due", asked)
+    assert (await world.redeem_one(attempt(asked))).verdict is Verdict.ALLOW
+
+
+async def test_a_stale_source_defers_its_own_debts_and_those_of_no_known_source(
+    world: World,
+) -> None:
+    """Ada's loan is of the stale source, Ben's of the fresh one; nobody knows whose Cy's is, and
+    Di's source never declared a watermark: any of the two may be the one that feeds them."""
+    await world.rules(pack(WINDOW))
+    for source, seconds in (("slow", 61), ("core", 10)):
+        as_of = AFTERNOON - timedelta(seconds=seconds)
+        mark = FeedWatermark(tenant=TENANT, source=source, as_of=as_of, bound_seconds=60)
+        await world.send("loan.changed", mark)
+    answers = {}
+    for name, source in (("ada", "slow"), ("ben", "core"), ("cy", None), ("di", "other")):
+        await world.person(name)
+        await world.send("loan.changed", debt(name, version=2, source=source))
+        answers[name] = await world.redeem_one(await world.ready(name))
+    assert {name: answer.code for name, answer in answers.items()} == {
+        "ada": "feed_stale",
+        "ben": None,
+        "cy": "feed_stale",
+        "di": "feed_stale",
+    }
+    assert answers["ben"].verdict is Verdict.ALLOW
+
+
+async def test_a_channel_refused_for_good_leaves_the_reminder_to_the_others(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.phone("ada", "cp_mail", channels=(Channel.EMAIL,))
+    asked = due("ada", channels=(Channel.SMS, Channel.EMAIL))
+    await world.send("reminder.due", asked)
+    await world.send("stop.events", stop("ada", channels=("sms",)))
+    await world.out()
+    answer = await world.redeem_one(attempt(asked))
+    assert (answer.verdict, answer.code, answer.until) == (Verdict.DEFER, "opted_out", AFTERNOON)
+    again = msgspec.structs.replace(asked, emission=2)
+    await world.send("reminder.due", again)
+    deferred, allowed = await world.out()
+    assert deferred["topic"] == "reminder.deferred"
+    assert allowed["channels"] == ["email"]
+    email = attempt(again, channel=Channel.EMAIL, contact_point_id="cp_mail")
+    assert (await world.redeem_one(email)).verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"contact_point_id": "cp_of_somebody_else"}, "held_address"),
+        ({"content": ContentFacts(labels=("unheard_of",))}, "held_error"),
+        ({"reminder_id": uuid4()}, "held_error"),
+        ({"emission": 9}, "held_error"),
+        ({"loan_id": "loan-unknown"}, "feed_stale"),
+        ({"currency": "EUR"}, "stale_amount"),
+    ],
+)
+async def test_whatever_is_wrong_with_an_attempt_it_is_never_allowed(
+    world: World, change: dict[str, object], code: str
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = msgspec.structs.replace(await world.ready("ada"), **change)
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, code)
+    assert await world.rows("contacts") == []
+
+
+async def test_rules_that_can_no_longer_be_read_refuse_at_hand_off(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.rules("this is no pack")
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, "held_rules")
+
+
+async def test_a_zone_that_does_not_exist_refuses_at_hand_off(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.borrower("ada", zones=("Mars/Olympus",), version=2)
+    answer = await world.redeem_one(asked)
+    assert (answer.verdict, answer.code) == (Verdict.DEFER, "held_error")
+
+
+async def test_a_stop_of_this_very_second_binds(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.at(AFTERNOON + timedelta(milliseconds=300))
+    late = AFTERNOON + timedelta(hours=2)  # a lender's clock that is fast
+    await world.send("stop.events", stop("ada", received_at=late))
+    assert (await world.redeem_one(asked)).verdict is Verdict.SUPPRESS
+
+
+async def test_another_tenants_borrower_of_the_same_id_is_somebody_else(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.rules(pack(WINDOW, cap(1, "person")), tenant="zeta")
+    await world.person("ada")
+    await world.borrower("ada", tenant="zeta")
+    await world.phone("ada", tenant="zeta")
+    await world.debt("ada", tenant="zeta")
+    await world.send("stop.events", stop("ada"))
+    assert (await world.redeem_one(await world.ready("ada"))).verdict is Verdict.SUPPRESS
+    assert (
+        await world.redeem_one(await world.ready("ada", tenant="zeta"))
+    ).verdict is Verdict.ALLOW

@@ -1,0 +1,167 @@
+"""A loan book is read: every wrong cell is named by row and column."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from services.scheduler.book import Consistency, Row, Unreadable, read
+from services.scheduler.book_cells import RowError
+from tests.scheduler.builders import NOW
+
+GOOD = {
+    "borrower_ref": "B-1",
+    "country": "US",
+    "subdivision": "MA",
+    "zone": "America/New_York",
+    "locale": "en",
+    "loan_id": "L-1",
+    "product": "personal_loan",
+    "currency": "USD",
+    "installment_number": "1",
+    "due_date": "2026-06-15",
+    "amount": "120.50",
+    "paid": "",
+    "phone": "+1 202 555 0143",
+    "email": "b1@example.com",
+    "push_token": "",
+}
+
+
+def write(path: Path, *rows: Mapping[str, str], delimiter: str = ",") -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def errors_of(path: Path) -> list[tuple[int, str]]:
+    """(row, column) of everything wrong."""
+    found, consistency = [], Consistency()
+    for row in read(path, {"standard"}, 1, NOW):
+        found += [row] if isinstance(row, RowError) else list(consistency.look_at(row))
+    assert all(error.fix for error in found)
+    return [(error.row, error.column) for error in found]
+
+
+def amounts(path: Path) -> list[int]:
+    rows = [row for row in read(path, {"standard"}, 1, NOW) if isinstance(row, Row)]
+    return [row.loan.installments[0].amount_minor for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ({"currency": "ZZZ"}, "currency"),
+        ({"currency": "usd"}, "currency"),
+        ({"country": "XX"}, "country"),
+        ({"zone": "America/New_Yorck"}, "zone"),
+        ({"locale": "klingon"}, "locale"),
+        ({"product": "yacht"}, "product"),
+        ({"role": "uncle"}, "role"),
+        ({"cadence": "harsh"}, "cadence"),
+        ({"amount": "NaN"}, "amount"),
+        ({"amount": "inf"}, "amount"),
+        ({"amount": "-5"}, "amount"),
+        ({"amount": "1,000.00"}, "amount"),
+        ({"amount": "1.005"}, "amount"),
+        ({"amount": ""}, "amount"),
+        ({"amount": "120.5", "currency": "JPY"}, "amount"),
+        ({"paid": "121"}, "paid"),
+        ({"paid": "most"}, "paid"),
+        ({"due_date": "15.06.2026"}, "due_date"),
+        ({"due_date": "2026-02-30"}, "due_date"),
+        ({"due_date": "2126-06-15"}, "due_date"),
+        ({"installment_number": "one"}, "installment_number"),
+        ({"installment_number": "0"}, "installment_number"),
+        ({"loan_id": ""}, "loan_id"),
+        ({"loan_id": "x" * 201}, "loan_id"),
+        ({"borrower_ref": "a\nb"}, "borrower_ref"),
+        ({"phone": "555-0143"}, "phone"),
+        ({"phone": "+1"}, "phone"),
+        ({"email": "nobody"}, "email"),
+        ({"push_token": "two words"}, "push_token"),
+    ],
+)
+def test_a_wrong_cell_is_named_by_row_and_column(
+    tmp_path: Path, change: dict[str, str], column: str
+) -> None:
+    rows = (GOOD, GOOD | {"installment_number": "2"} | {"role": "", "cadence": ""} | change)
+    path = write(tmp_path / "book.csv", *(GOOD | {"role": "", "cadence": ""} | r for r in rows))
+    assert (3, column) in errors_of(path)
+    assert not any(row == 2 for row, _ in errors_of(path))
+
+
+def test_rows_of_one_loan_or_borrower_that_differ_are_refused(tmp_path: Path) -> None:
+    rows = (
+        GOOD,
+        GOOD | {"installment_number": "2", "country": "IN"},
+        GOOD | {"installment_number": "3", "phone": "+1 202 555 0144"},
+        GOOD | {"installment_number": "4", "currency": "EUR"},
+        GOOD,
+    )
+    assert errors_of(write(tmp_path / "book.csv", *rows)) == [
+        (3, "borrower_ref"), (4, "borrower_ref"), (5, "loan_id"), (6, "installment_number"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("amount", "paid", "currency", "minor"),
+    [
+        ("120.50", "", "USD", 12_050),
+        ("120", "yes", "USD", 0),
+        ("120", "20.5", "USD", 9_950),
+        ("120", "no", "JPY", 120),
+        ("1.234", "", "KWD", 1_234),
+        ("0.10", "", "USD", 10),
+    ],
+)
+def test_amounts_are_minor_units_by_the_currencys_digits(
+    tmp_path: Path, amount: str, paid: str, currency: str, minor: int
+) -> None:
+    row = GOOD | {"amount": amount, "paid": paid, "currency": currency}
+    assert amounts(write(tmp_path / "book.csv", row)) == [minor]
+
+
+def test_a_book_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "book.csv", GOOD, delimiter=";")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b"\r\n")
+    assert amounts(path) == [12_050]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", (1, "borrower_ref")),
+        (b"borrower_ref,name\n", (1, "name")),
+        (b"loan_id,loan_id\n", (1, "loan_id")),
+    ],
+)
+def test_a_wrong_header_is_told_before_any_row(
+    tmp_path: Path, content: bytes, said: tuple[int, str]
+) -> None:
+    path = tmp_path / "book.csv"
+    path.write_bytes(content)
+    assert said in errors_of(path)
+
+
+def test_a_row_that_breaks_the_format_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "book.csv", GOOD)
+    good = path.read_bytes()
+    path.write_bytes(good + b"B-2,US\n")
+    assert errors_of(path) == [(3, "")]
+    path.write_bytes(good + b'"B-2\x00,US\n')
+    assert errors_of(path) == [(3, "")]
+    path.write_bytes(good.replace(b"B-1", b"B-\xff"))
+    with pytest.raises(Unreadable, match="UTF-8"):
+        errors_of(path)
+
+
+def test_a_large_book_is_checked_as_a_stream(tmp_path: Path) -> None:
+    rows = [GOOD | {"installment_number": str(n)} for n in range(1, 1_201)]
+    path = write(tmp_path / "book.csv", *rows)
+    stream = read(path, {"standard"}, 1, NOW)
+    assert isinstance(next(stream), Row)
+    assert errors_of(path) == []
