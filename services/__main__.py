@@ -33,6 +33,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "explain": Subcommand(
         "services.policy.cli_explain", "explain_command", "Say why, in words and rule by rule."
     ),
+    "reviews": Subcommand(
+        "services.notifier.cli_reviews", "reviews_command", "Settle stops taken in doubt."
+    ),
     "dlq": Subcommand("services.runtime.cli_dlq", "dlq", "List and replay dead letters."),
     "keys": Subcommand("services.runtime.cli_setup", "keys", "Issue and revoke API keys."),
     "migrate": Subcommand("services.runtime.cli_setup", "migrate", "Bring databases up to date."),

@@ -18,6 +18,14 @@ ReasonCode = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,60}\Z")]
 # 10^15 minor units: larger than any loan, small enough for a bigint and for exact JSON numbers.
 MinorUnits = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 
+# What an integer column holds.  Business rules are narrower, and say so themselves.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Signed = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Version = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+# Scopes are lists of a few; a thousand subjects are locked at once without harm.
+Texts = Annotated[tuple[Text, ...], msgspec.Meta(max_length=1_000)]
+
 TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
 
 

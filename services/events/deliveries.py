@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.events.base import Event, Instant, ReasonCode, Text
+from services.events.base import Count, Event, Instant, ReasonCode, Text, Version
 from services.events.loans import CandidateZone
 from services.events.words import AttemptState, Channel, Outcome, PointKind
 
@@ -12,7 +12,7 @@ class DeliveryAttempted(Event, frozen=True, kw_only=True):
 
     attempt_id: UUID
     reminder_id: UUID
-    emission: int
+    emission: Count
     borrower_id: UUID
     contact_point_id: Text
     channel: Channel
@@ -25,7 +25,7 @@ class DeliveryReceipt(Event, frozen=True, kw_only=True):
 
     attempt_id: UUID
     reminder_id: UUID
-    emission: int
+    emission: Count
     borrower_id: UUID
     contact_point_id: Text
     channel: Channel
@@ -42,7 +42,7 @@ class ContactPointChanged(Event, frozen=True, kw_only=True):
 
     borrower_id: UUID
     contact_point_id: Text  # per-tenant HMAC of the normalised address: equal for all who share it
-    version: int
+    version: Version
     kind: PointKind
     channels: tuple[Channel, ...]  # it can be reached on
     country: Text | None

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.events.base import Currency, Event, Instant, MinorUnits, Text
+from services.events.base import Count, Currency, Event, Instant, MinorUnits, Text, Version
 from services.events.words import Basis, Product, Role
 
 
@@ -20,7 +20,7 @@ class BorrowerRegistered(Event, frozen=True, kw_only=True):
     """A borrower is known, or what is known of them has changed."""
 
     borrower_ref: Text  # the lender's own id: turned into a surrogate at the door, never stored
-    version: int  # the lender's; the highest wins
+    version: Version  # the lender's; the highest wins
     country: Text  # ISO 3166-1 alpha-2
     subdivision: Text | None = None  # ISO 3166-2 without the country, "MA"
     city: Text | None = None  # only where a city has rules of its own
@@ -34,7 +34,7 @@ class LoanRegistered(Event, frozen=True, kw_only=True):
 
     loan_id: Text
     borrower_ref: Text
-    version: int
+    version: Version
     product: Product
     currency: Currency
     role: Role = Role.CREDITOR
@@ -49,8 +49,8 @@ class InstallmentScheduled(Event, frozen=True, kw_only=True):
 
     loan_id: Text
     borrower_ref: Text
-    installment_number: int
-    version: int
+    installment_number: Count
+    version: Version
     due_date: date
     amount_minor: MinorUnits
     currency: Currency
@@ -62,7 +62,7 @@ class RepaymentReceived(Event, frozen=True, kw_only=True):
     payment_id: Text  # the lender's; the same id counts once
     loan_id: Text
     borrower_ref: Text
-    installment_number: int
+    installment_number: Count
     amount_minor: MinorUnits
     currency: Currency
     received_at: Instant
@@ -74,7 +74,7 @@ class RepaymentReversed(Event, frozen=True, kw_only=True):
     payment_id: Text
     loan_id: Text
     borrower_ref: Text
-    installment_number: int
+    installment_number: Count
     reversed_at: Instant
 
 
@@ -83,7 +83,7 @@ class LoanClosed(Event, frozen=True, kw_only=True):
 
     loan_id: Text
     borrower_ref: Text
-    version: int
+    version: Version
     closed_at: Instant
 
 
@@ -92,14 +92,14 @@ class SourceWatermark(Event, frozen=True, kw_only=True):
 
     source: Text
     as_of: Instant
-    bound_seconds: int = 60  # older than this at hand-off: the contact waits
+    bound_seconds: Count = 60  # older than this at hand-off: the contact waits
 
 
 class BorrowerChanged(Event, frozen=True, kw_only=True):
     """What policy may know of a borrower: no name, no address, the surrogate id only."""
 
     borrower_id: UUID
-    version: int
+    version: Version
     country: Text
     subdivision: Text | None = None
     city: Text | None = None
@@ -112,8 +112,8 @@ class DebtChanged(Event, frozen=True, kw_only=True):
 
     borrower_id: UUID
     loan_id: Text
-    installment_number: int
-    version: int
+    installment_number: Count
+    version: Version
     outstanding_minor: MinorUnits  # 0: paid, nothing may be sent
     currency: Currency
     product: Product
@@ -121,6 +121,7 @@ class DebtChanged(Event, frozen=True, kw_only=True):
     due_date: date
     account: Text | None = None
     creditor: Text | None = None
+    source: Text | None = None  # the loan's; by its watermark we know how fresh this is
 
 
 class FeedWatermark(Event, frozen=True, kw_only=True):
@@ -128,4 +129,4 @@ class FeedWatermark(Event, frozen=True, kw_only=True):
 
     source: Text
     as_of: Instant
-    bound_seconds: int
+    bound_seconds: Count

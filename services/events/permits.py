@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.events.base import Currency, Instant, MinorUnits, ReasonCode, Tenant, Text
+from services.events.base import Count, Currency, Instant, MinorUnits, ReasonCode, Tenant, Text
 from services.events.words import Channel, Stage
 
 MAX_REDEEMS = 500
@@ -34,10 +34,10 @@ class Redeem(msgspec.Struct, frozen=True, kw_only=True):
     tenant: Tenant
     attempt_id: UUID
     reminder_id: UUID
-    emission: int
+    emission: Count
     borrower_id: UUID
     loan_id: Text
-    installment_number: int
+    installment_number: Count
     stage: Stage
     channel: Channel
     contact_point_id: Text

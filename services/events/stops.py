@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from services.events.base import Event, Instant, Text
+from services.events.base import Event, Instant, Text, Texts
 
 
 class StopRecorded(Event, frozen=True, kw_only=True):
@@ -17,10 +17,10 @@ class StopRecorded(Event, frozen=True, kw_only=True):
     form: Text | None = None  # written | electronic | oral
     from_date: date | None = None
     until_date: date | None = None
-    loan_ids: tuple[Text, ...] = ()  # scope; empty: everything
-    channels: tuple[Text, ...] = ()
-    contact_point_ids: tuple[Text, ...] = ()
-    purposes: tuple[Text, ...] = ()
+    loan_ids: Texts = ()  # scope; empty: everything
+    channels: Texts = ()
+    contact_point_ids: Texts = ()
+    purposes: Texts = ()
     source: Text = "lender"
     evidence: Text | None = None  # a reference to the lender's file, never its text
 
@@ -44,9 +44,9 @@ class ConsentGiven(Event, frozen=True, kw_only=True):
     received_at: Instant
     form: Text | None = None
     until_date: date | None = None
-    loan_ids: tuple[Text, ...] = ()
-    channels: tuple[Text, ...] = ()
-    contact_point_ids: tuple[Text, ...] = ()
+    loan_ids: Texts = ()
+    channels: Texts = ()
+    contact_point_ids: Texts = ()
     source: Text = "lender"
 
 

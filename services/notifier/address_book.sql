@@ -106,18 +106,37 @@ SELECT p.tenant, p.contact_point_id, a.borrower_id
  ORDER BY 1, 2, 3
 
 -- add_reply
-INSERT INTO replies (tenant, reply_id, meaning, received_at) VALUES ($1, $2, $3, $4)
+INSERT INTO replies (tenant, reply_id, contact_point_id, meaning, received_at)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING RETURNING reply_id
+
+-- end_replies
+UPDATE replies SET ended_at = $3
+ WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+   AND meaning = 'stop' AND ended_at IS NULL
+
+-- add_reviews
+INSERT INTO reviews (tenant, review_id, contact_point_id, channel, message_ref, word_class,
+                     languages, received_at)
+SELECT n.*, $4, $5, $6, $7, $8
+  FROM unnest($1::text[], $2::uuid[], $3::text[]) AS n (tenant, review_id, contact_point_id)
+
+-- start_over
+-- The person has answered the question themselves.
+UPDATE reviews SET settled_as = 'started', settled_by = 'borrower', reason = 'said start',
+                   settled_at = $3
+ WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+   AND settled_at IS NULL
 
 -- add_stops
 INSERT INTO forwarded_stops
-    (tenant, stop_id, contact_point_id, borrower_id, channel, received_at)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::text[],
-                     $6::timestamptz[])
+    (tenant, stop_id, reply_id, contact_point_id, borrower_id, channel, received_at)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[],
+                     $7::timestamptz[])
 ON CONFLICT DO NOTHING
 
 -- end_stops
-UPDATE forwarded_stops SET ended_at = $3
+UPDATE forwarded_stops SET ended_at = $3, ended_by = 'borrower'
  WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
    AND ended_at IS NULL
 

@@ -4,7 +4,7 @@ import base64
 import os
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -56,7 +56,7 @@ class GivenAddress(msgspec.Struct, frozen=True, kw_only=True):
     """What a lender hands over; also the JSON inside a sealed `ContactPointGiven`."""
 
     kind: PointKind
-    value: str
+    value: Annotated[str, msgspec.Meta(max_length=4_096)]  # FCM's longest token
 
 
 def normalise(given: GivenAddress) -> Address:

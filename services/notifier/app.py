@@ -28,6 +28,7 @@ from services.notifier.open_channels import open_channels, pace_of
 from services.notifier.prepare import Preparer
 from services.notifier.render import load_templates
 from services.notifier.replies import load_vocabulary
+from services.notifier.review_doors import review_routes
 from services.notifier.settings import Settings
 from services.notifier.stops import Forwarder
 from services.runtime import admin, clock, database, log
@@ -101,7 +102,7 @@ async def run(settings: Settings) -> None:
         dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers)
         health = admin.Health()
         health.ready("database", partial(_database_answers, db))
-        routes = _routes(settings, db, intake, inbound, callbacks)
+        routes = _routes(settings, db, intake, inbound, forwarder, callbacks)
         await stack.enter_async_context(
             admin.serve(health, settings.admin_host, settings.admin_port)
         )
@@ -143,13 +144,19 @@ async def run(settings: Settings) -> None:
 
 
 def _routes(
-    settings: Settings, db: Pool, intake: Intake, inbound: Inbound, callbacks: Callbacks
+    settings: Settings,
+    db: Pool,
+    intake: Intake,
+    inbound: Inbound,
+    forwarder: Forwarder,
+    callbacks: Callbacks,
 ) -> list[web.RouteDef]:
-    """The lender's doors, the links in e-mails and, with Twilio's token, its callbacks."""
+    """Lenders' doors, reviews, the links in e-mails and, with Twilio's token, its callbacks."""
     identity = settings.identity_key.get_secret_value().encode()
     api_keys = ApiKeys(db, settings.api_key_pepper.get_secret_value().encode())
     routes = [
         *lender_routes(db, intake, api_keys, identity),
+        *review_routes(db, forwarder, api_keys),
         *unsubscribe_routes(db, inbound, identity),
     ]
     if settings.twilio_auth_token:

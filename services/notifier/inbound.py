@@ -12,7 +12,7 @@ from services.notifier.address_book import SQL
 from services.notifier.addresses import GivenAddress, InvalidAddress, contact_point_id, normalise
 from services.notifier.callbacks import Signatures
 from services.notifier.prepare import unsubscribe_signature
-from services.notifier.replies import Meaning, Vocabulary
+from services.notifier.replies import SAID_STOP, Heard, Vocabulary
 from services.notifier.stops import Forwarder, Points, record_reply
 from services.notifier.store import SQL as ATTEMPT_SQL
 from services.runtime import clock, outbox
@@ -49,7 +49,7 @@ class Inbound:
         return [(t, contact_point_id(self._identity_key, t, address)) for t in tenants]
 
     async def heard(
-        self, points: Points, *, message_ref: str, channel: Channel, meaning: Meaning
+        self, points: Points, *, message_ref: str, channel: Channel, heard: Heard
     ) -> None:
         """Committed, and forwarded to policy if it can be reached; else a sweep does it."""
         async with transaction(self._db) as connection:
@@ -58,12 +58,12 @@ class Inbound:
                 points,
                 message_ref=message_ref,
                 channel=channel,
-                meaning=meaning,
+                heard=heard,
                 now=await clock.gate_now(connection),
             )
             await outbox.put(connection, records)
         self._relay.nudge()
-        if records and meaning in ("stop", "start"):
+        if records and heard.meaning in ("stop", "start"):
             await self._forwarder.forward()
 
 
@@ -75,12 +75,12 @@ def inbound_routes(
         sid = fields.get("MessageSid", "")
         if not 10 <= len(sid) <= 64 or not fields.get("From"):
             raise Problem(422, "invalid", "From or MessageSid is missing")
-        meaning = vocabulary.meaning(fields.get("Body", ""))
+        heard = vocabulary.heard(fields.get("Body", ""))
         if fields.get("OptOutType") == "STOP":  # Twilio's own opt-out keywords have matched
-            meaning = "stop"
+            heard = SAID_STOP
         points = await inbound.points_of_number(fields["From"])
-        await inbound.heard(points, message_ref=sid, channel=Channel.SMS, meaning=meaning)
-        CALLBACKS.labels("twilio", meaning).inc()
+        await inbound.heard(points, message_ref=sid, channel=Channel.SMS, heard=heard)
+        CALLBACKS.labels("twilio", heard.meaning).inc()
         return web.Response(text=EMPTY_TWIML, content_type="text/xml")
 
     return [web.post("/v1/inbound/twilio", message)]
@@ -107,7 +107,7 @@ def unsubscribe_routes(db: Pool, inbound: Inbound, key: bytes) -> Sequence[web.R
     async def act(request: web.Request) -> web.Response:
         attempt_id, points = await point_of(request)
         ref = f"unsubscribe/{attempt_id}/{datetime.now(UTC).date()}"
-        await inbound.heard(points, message_ref=ref, channel=Channel.EMAIL, meaning="stop")
+        await inbound.heard(points, message_ref=ref, channel=Channel.EMAIL, heard=SAID_STOP)
         CALLBACKS.labels("smtp", "stop").inc()
         return web.Response(text=_DONE, content_type="text/html")
 

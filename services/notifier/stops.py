@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import aiohttp
@@ -14,6 +13,7 @@ from services.events.deliveries import BorrowerReplied
 from services.events.stops import StopLifted, StopRecorded
 from services.events.words import Channel
 from services.notifier.address_book import SOURCE, SQL
+from services.notifier.replies import Heard
 from services.notifier.store import Row
 from services.runtime import log
 from services.runtime.database import Connection, Pool
@@ -33,10 +33,13 @@ async def record_reply(
     *,
     message_ref: str,
     channel: Channel,
-    meaning: Literal["stop", "start", "help", "other"],
+    heard: Heard,
     now: datetime,
 ) -> list[Record]:
-    """Once per message: block or unblock, note what policy must hear, and tell who replied."""
+    """Once per message: block or unblock, note what policy must hear, and tell who replied.
+
+    What was taken for a stop in doubt is also noted for a person to look at.
+    """
     rows = await connection.fetch(SQL["owners"], *columns(points, 2))
     owners: dict[tuple[str, str], list[UUID]] = {}
     for row in rows:
@@ -46,13 +49,27 @@ async def record_reply(
     new = {}
     for tenant, point_id in owners:
         reply_id = derived_id("reply", tenant, point_id, message_ref)
-        if await connection.fetchval(SQL["add_reply"], tenant, reply_id, meaning, now):
+        if await connection.fetchval(
+            SQL["add_reply"], tenant, reply_id, point_id, heard.meaning, now
+        ):
             new[tenant, point_id] = reply_id
-    if meaning == "stop":
-        await _stop(connection, {key: owners[key] for key in new}, message_ref, channel, now)
-    elif meaning == "start" and new:
+    if heard.meaning == "stop" and new:
+        replies = [(*key, reply_id, owners[key]) for key, reply_id in new.items()]
+        await _stop(connection, replies, message_ref, channel, now)
+        if heard.in_doubt:
+            await connection.execute(
+                SQL["add_reviews"],
+                *columns([(tenant, reply_id, point) for tenant, point, reply_id, _ in replies], 3),
+                channel,
+                message_ref,
+                heard.word_class,
+                list(heard.languages),
+                now,
+            )
+    elif heard.meaning == "start" and new:
         await connection.execute(SQL["unblock_points"], *columns(new, 2))
-        await connection.execute(SQL["end_stops"], *columns(new, 2), now)
+        for ending in ("end_replies", "end_stops", "start_over"):
+            await connection.execute(SQL[ending], *columns(new, 2), now)
     return [
         encode(
             BorrowerReplied(
@@ -62,7 +79,7 @@ async def record_reply(
                 borrower_ids=tuple(owners[tenant, point_id]),
                 channel=channel,
                 received_at=now,
-                meaning=meaning,
+                meaning=heard.meaning,
             ),
             source=SOURCE,
             key=borrower_key(tenant, next(iter(owners[tenant, point_id]), point_id)),
@@ -75,28 +92,29 @@ async def record_reply(
 
 async def _stop(
     connection: Connection,
-    owners: dict[tuple[str, str], list[UUID]],
+    replies: Sequence[tuple[str, str, UUID, Sequence[UUID]]],
     message_ref: str,
     channel: Channel,
     now: datetime,
 ) -> None:
-    if not owners:
-        return
-    await connection.fetch(SQL["block_points"], *columns(owners, 2))
+    """Block each (tenant, contact point, reply, owners)."""
+    points = [(tenant, point_id) for tenant, point_id, _, _ in replies]
+    await connection.fetch(SQL["block_points"], *columns(points, 2))
     stops = [
         (
             tenant,
             derived_id("stop", tenant, point_id, borrower_id, message_ref),
+            reply_id,
             point_id,
             borrower_id,
             channel,
             now,
         )
-        for (tenant, point_id), borrowers in owners.items()
+        for tenant, point_id, reply_id, borrowers in replies
         for borrower_id in borrowers
     ]
     if stops:
-        await connection.execute(SQL["add_stops"], *columns(stops, 6))
+        await connection.execute(SQL["add_stops"], *columns(stops, 7))
 
 
 class Forwarder:
@@ -132,7 +150,10 @@ class Forwarder:
             await self._db.execute(SQL["stop_recorded"], tenant, stop_id)
         if row["ended_at"] is not None:
             lifted = StopLifted(
-                tenant=tenant, stop_id=stop_id, ended_at=row["ended_at"], lifted_by="borrower"
+                tenant=tenant,
+                stop_id=stop_id,
+                ended_at=row["ended_at"],
+                lifted_by=row["ended_by"],
             )
             if not await self._post(f"/v1/stops/{stop_id}:lift", lifted):
                 return False

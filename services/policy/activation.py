@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from services.events.base import Text
 from services.policy import activation_refused as refused
 from services.policy import draft_check, drafts
 from services.policy.activation_refused import unless_two_people
-from services.policy.drafts import Draft, hash_of
-from services.policy.pack import Pack, PackError, load_shipped, load_text, shipped
+from services.policy.drafts import Draft
+from services.policy.pack import Pack, PackError, hash_of, load_shipped, load_text, shipped
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.runtime import queries
 from services.runtime.clock import gate_now
@@ -29,9 +30,9 @@ ActiveByTenant = Mapping[str, Active]
 class Activation(msgspec.Struct, frozen=True, kw_only=True):
     """Asks that a pack decides for a tenant from an instant on (now, if none is named)."""
 
-    pack: str  # a shipped one, or a draft of the tenant's own that was approved; or PACK@HASH
-    by: str
-    approved_by: str  # somebody else
+    pack: Text  # a shipped one, or a draft of the tenant's own that was approved; or PACK@HASH
+    by: Text
+    approved_by: Text  # somebody else
     active_from: datetime | None = msgspec.field(default=None, name="from")
     accept_draft: bool = False  # "I know that no counsel has reviewed it"
 
@@ -39,11 +40,11 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
 class Deactivation(msgspec.Struct, frozen=True, kw_only=True):
     """Asks that a pack no longer decides for a tenant, from an instant on (now, if none)."""
 
-    pack: str
-    by: str
-    approved_by: str
+    pack: Text
+    by: Text
+    approved_by: Text
     at: datetime | None = None
-    reason: str | None = None  # kept beside it
+    reason: Text | None = None  # kept beside it
 
 
 class Activated(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,14 +70,6 @@ async def active(
                 rule_sets.give(version, text)
         found.setdefault(row["tenant"], []).append(version)
     return found
-
-
-async def stale_tenants(
-    connection: Connection, tenants: Iterable[str], now: datetime
-) -> frozenset[str]:
-    """Tenants with a source whose watermark is older than its bound."""
-    rows = await connection.fetch(SQL["stale_tenants"], sorted(tenants), now)
-    return frozenset(row["tenant"] for row in rows)
 
 
 async def activate(

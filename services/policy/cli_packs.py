@@ -100,6 +100,9 @@ def _lines(lines: pack_text.Lines) -> None:
 def lint_command(paths: tuple[Path, ...], every: bool, quiet: bool) -> None:
     """Check pack FILEs: every error with file, line, rule, field and the fix; then advice.
 
+    The cases beside a file are asked, too: cases/NAME.yaml, or NAME.cases.yaml.  They may name
+    every pack that is shipped or checked here; one that comes out otherwise is an error.
+
     \b
     Exit status:  0  every file can be asked, whatever the advice
                   1  some would be refused
@@ -111,13 +114,15 @@ def lint_command(paths: tuple[Path, ...], every: bool, quiet: bool) -> None:
     if not chosen:
         raise click.UsageError("name pack files, or say --all for those that are shipped")
     found, problems = pack_lint.errors(chosen)
+    if not problems:
+        problems = pack_lint.case_errors(found)
     for problem in problems:
         click.echo(f"error   {problem}")
     advised = 0
     if not quiet:
         today = datetime.now(UTC).date()
         for pack in found:
-            notes = pack_lint.advice(pack, today) + pack_lint.cases_advice(Path(pack.origin.file))
+            notes = pack_lint.advice(pack, today) + pack_lint.cases_advice(pack)
             for note in notes:
                 click.echo(f"advice  {note}")
             advised += len(notes)

@@ -1,5 +1,6 @@
 """What the commands that only read policy's database share: the database, instants, drafts."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,11 +10,15 @@ from typing import Any
 
 import click
 
+from services.policy import drafts
+from services.policy.drafts import Draft
 from services.policy.pack import shipped
 from services.policy.pack_lint import SHIPPED
 from services.runtime import database
+from services.runtime.cli_outage import database_reached
 from services.runtime.database import Connection
 from services.runtime.settings import PREFIX
+from services.runtime.web import Problem
 
 
 class Instant(click.ParamType[datetime]):
@@ -58,26 +63,45 @@ def database_url() -> str:
 @asynccontextmanager
 async def reading(url: str) -> AsyncIterator[Connection]:
     """One snapshot of policy's database for as long as it takes; nothing can be written."""
-    async with (
-        database.pool(url, schema="policy", max_size=1) as db,
-        db.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        # Unlike a service, who reads a month of decisions had better read them as they lie.
-        await connection.execute("SET LOCAL enable_seqscan = on")
-        yield connection
+    with database_reached(url, f"{PREFIX}DATABASE_URL"):
+        async with (
+            database.pool(url, schema="policy", max_size=1) as db,
+            db.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            # Unlike a service, who reads a month of decisions had better read them as they lie.
+            await connection.execute("SET LOCAL enable_seqscan = on")
+            yield connection
 
 
-def pack_text(named: str) -> tuple[str, str]:
-    """The file and the text of a pack, by its path or by the id of a shipped one."""
+def pack_text(named: str, tenant: str | None = None) -> tuple[str, str]:
+    """The file and the text of a pack: by its path, by the id of a shipped one, or as
+    `dunwell policy` names a draft that the tenant keeps, DRAFT or DRAFT@HASH."""
     path = Path(named)
     if path.suffix not in (".yaml", ".yml") and not path.is_file():
         if named not in shipped():
-            raise click.ClickException(
-                f"{named} is neither a file nor a shipped pack; `dunwell packs list` names those"
-            )
+            return _kept_draft(named, tenant)
         path = SHIPPED / f"{named}.yaml"
     try:
         return str(path) if path.parent != SHIPPED else path.name, path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{named} can't be read: {error}") from error
+
+
+def _kept_draft(named: str, tenant: str | None) -> tuple[str, str]:
+    if tenant is None:
+        raise click.UsageError(
+            f"{named} is neither a file nor a shipped pack (`dunwell packs list` names those); "
+            "say --tenant if it is a draft that was kept"
+        )
+
+    async def find(whose: str) -> Draft:
+        async with reading(database_url()) as connection:
+            return await drafts.find(connection, whose, named)
+
+    try:
+        found = asyncio.run(find(tenant))
+    except Problem as problem:
+        fixes = "".join(f"; {error.fix}" for error in problem.errors)
+        raise click.ClickException(f"{problem.detail}{fixes}") from None
+    return f"{found.pack}.yaml", found.text

@@ -8,7 +8,6 @@ from typing import get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import asyncpg
 import click
 import msgspec
 from rich.console import Console
@@ -52,8 +51,9 @@ LONGEST_RANGE = timedelta(days=366)
     "--draft",
     "drafts",
     multiple=True,
-    metavar="FILE",
-    help="Try a pack: in the place of the one of its id, or added. May be repeated.",
+    metavar="DRAFT",
+    help="Try a pack file, or a kept draft: in the place of the pack of its id, or added."
+    " May be repeated.",
 )
 @click.option("--from", "start", type=Instant(), help="Default: now, or the `now` of --facts.")
 @click.option("--to", "end", type=Instant(), help="Not included. Default: 7 days on.")
@@ -93,7 +93,7 @@ def whatif_command(
     """
     try:
         asked = [_pack(name) for name in packs.split(",")] if packs else []
-        tried = [_pack(name) for name in drafts]
+        tried = [_pack(name, tenant) for name in drafts]
         if file is not None:
             if borrower_ref or borrower_id or tenant:
                 raise click.UsageError("--facts needs no --tenant and no borrower")
@@ -132,13 +132,8 @@ async def _from_database(
     packs: list[Pack],
     drafts: list[Pack],
 ) -> DryRun:
-    try:
-        async with reading(database_url()) as connection:
-            return await whatif_facts.from_database(
-                connection, whose, channels, start, packs, drafts
-            )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise click.ClickException(f"the database said no: {error}") from None
+    async with reading(database_url()) as connection:
+        return await whatif_facts.from_database(connection, whose, channels, start, packs, drafts)
 
 
 def _whose(
@@ -160,8 +155,8 @@ def _whose(
     return Whose(tenant, borrower_id, loan)
 
 
-def _pack(named: str) -> Pack:
-    name, text = pack_text(named.strip())
+def _pack(named: str, tenant: str | None = None) -> Pack:
+    name, text = pack_text(named.strip(), tenant)
     return load_text(text, name)
 
 

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import asyncpg
 import click
 
 from services.policy.cli_reading import database_url
 from services.runtime import database
+from services.runtime.cli_outage import database_reached
 from services.runtime.database import Connection
 from services.runtime.settings import PREFIX
 from services.runtime.web import Problem
@@ -46,11 +46,10 @@ def on_database(run: Callable[[Connection], Awaitable[T]]) -> T:
             return await run(connection)
 
     try:
-        return asyncio.run(go())
+        with database_reached(url, f"{PREFIX}DATABASE_URL"):
+            return asyncio.run(go())
     except Problem as problem:
         click.echo(f"Refused: {problem.detail}.", err=True)
         for error in problem.errors:
             click.echo(f"  {error.field} {error.problem}\n    → {error.fix}", err=True)
         sys.exit(1)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise click.ClickException(f"the database said no: {error}") from None

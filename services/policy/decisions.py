@@ -15,7 +15,7 @@ import msgspec
 
 from services.policy.gather import Asked
 from services.policy.ids import new_id
-from services.policy.rulesets import RuleSets
+from services.policy.rulesets import ALWAYS_ID, RuleSets
 from services.policy.verdict import Outcome, Ruling
 from services.runtime import metrics, queries
 from services.runtime.database import Connection
@@ -157,15 +157,21 @@ async def _insert(
 async def _name_rule_sets(
     connection: Connection, new: Sequence[Made], now: datetime, rule_sets: RuleSets
 ) -> None:
-    """Which packs, by hash, are in the rule sets that these decisions name."""
+    """Which packs, by hash, are in the rule sets that these decisions name; and the text of what
+    is asked of everybody, which nobody activates and the next release may change.
+    """
     named = sorted({(m.asked.tenant, m.rule_set) for m in new if m.rule_set})
     if named:
+        always = [(ALWAYS_ID, rule_sets.contents(version)[ALWAYS_ID]) for _, version in named]
         await connection.execute(
             SQL["log_rule_sets"],
             [tenant for tenant, _ in named],
             [version for _, version in named],
             [_encoder.encode(rule_sets.contents(version)).decode() for _, version in named],
             now,
+            [pack for pack, _ in always],
+            [version for _, version in always],
+            [rule_sets.text(version) for version in always],
         )
 
 

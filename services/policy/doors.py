@@ -34,8 +34,10 @@ from services.runtime.web import (
     described,
     invalid,
     json_response,
+    mistaken,
     path_id,
     read_json,
+    stored,
 )
 
 E = TypeVar("E", bound=StopEvent)
@@ -203,12 +205,10 @@ class Doors:
         elif body.get("tenant", tenant) != tenant:
             raise invalid("tenant", "is not the key's", "leave it out: the key says who you are")
         try:
-            event = msgspec.convert({**body, **named, "tenant": tenant}, kind, strict=True)
-        except msgspec.ValidationError as error:
-            problem, _, path = str(error).partition(" - at `")
-            # msgspec quotes an offending enum value; a value may be personal, its path is not.
-            safe = problem.split(" '")[0].split(' "')[0]
-            raise invalid(path.rstrip("`") or "$", safe, "see docs/api.md") from None
+            whole = {**body, **named, "tenant": tenant}
+            event = stored(msgspec.convert(whole, kind, strict=True), kind)
+        except msgspec.ValidationError as wrong_type:
+            raise mistaken(wrong_type) from None
         if wrong := stops.problems(event):
             said = "; ".join(f"{p.field} {p.problem}" for p in wrong)
             raise Problem(422, "invalid", said, wrong)

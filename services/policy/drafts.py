@@ -3,7 +3,6 @@
 A text is named by its hash and never changes; what is done to it is recorded beside it, once.
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from services.policy import activation_refused as refused
 from services.policy import draft_check
 from services.policy.draft_check import Checked
 from services.policy.loosening import Loosening
-from services.policy.pack import Pack, PackError, load_text, shipped
+from services.policy.pack import Pack, PackError, hash_of, load_text, shipped
 from services.runtime import queries
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
@@ -162,11 +161,6 @@ async def drafts_of(connection: Connection, tenant: str, pack: str) -> list[Draf
 async def every(connection: Connection, tenant: str) -> list[Draft]:
     """All of a tenant's, by pack, oldest first."""
     return [_draft(row) for row in await connection.fetch(SQL["drafts"], tenant)]
-
-
-def hash_of(text: str) -> str:
-    """What names a text: its sha-256."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _draft(row: object) -> Draft:

@@ -91,7 +91,7 @@ async def _rules(
     except RulesUnreadable:
         return NotReplayable("its packs can no longer be read")
     if found.version != row["rule_set"]:
-        return NotReplayable("the rules that are asked of everybody have changed since")
+        return NotReplayable("a release since reads its rules otherwise")
     return found
 
 

@@ -14,6 +14,7 @@ from services.events.words import Element, Label, OptOut
 from services.policy import booking
 from services.policy.activation import ActiveByTenant
 from services.policy.decisions import Made
+from services.policy.feeds import Feeds
 from services.policy.gather import Asked, candidate_zones, facts_for
 from services.policy.known import Known, Row, Who
 from services.policy.reminders import State
@@ -61,14 +62,14 @@ class Gate:
         state: State,
         rule_sets: RuleSets,
         active: ActiveByTenant,
-        stale: frozenset[str],
+        feeds: Feeds,
         bookings: dict[tuple[str, UUID], str],
     ) -> None:
         self._facts = facts
         self._state = state
         self._rule_sets = rule_sets
         self._active = active
-        self._stale = stale
+        self._feeds = feeds
         self._bookings = bookings
 
     def order(self, r: Redeem) -> tuple[int, int]:
@@ -138,7 +139,7 @@ class Gate:
         owed = debt["outstanding_minor"] if debt is not None else r.outstanding_minor
         if early := before_rules(self._facts, r.valid_until, owed):
             return early
-        if debt is None or r.tenant in self._stale:
+        if debt is None or self._feeds.stale(r.tenant, debt["source"]):
             return self._later(refusal(Outcome.DEFER, "feed_stale"), r, row)
         if (owed, debt["currency"]) != (r.outstanding_minor, r.currency):
             until = wait(self._facts.now, 0)

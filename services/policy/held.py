@@ -54,6 +54,8 @@ async def of_borrowers(connection: Connection, whom: Iterable[Who]) -> list[Remi
 
 
 async def to_retry(connection: Connection) -> list[ReminderDue]:
-    """The next ones that ran out or waited long enough; locked until the transaction ends."""
+    """The next ones that ran out, waited long enough, or whose tenant's rules have changed by
+    now, as was recorded before; locked until the transaction ends."""
+    await connection.execute(SQL["hasten_what_changed"])
     rows = await connection.fetch(SQL["held_to_retry"], SWEEP_BATCH)
     return [_decode(row["due"]) for row in rows]

@@ -58,6 +58,7 @@ async def debts(connection: Connection, changed: Sequence[DebtChanged]) -> None:
             [d.due_date for d in rows],
             [d.account for d in rows],
             [d.creditor for d in rows],
+            [d.source for d in rows],
         )
 
 

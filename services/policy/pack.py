@@ -5,6 +5,7 @@ An unknown key is an error, not a comment. Every refusal names file, line, rule,
 would be right.
 """
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -129,6 +130,11 @@ def load_text(text: str, origin: str) -> Pack:
         content=given,
         origin=here,
     )
+
+
+def hash_of(text: str) -> str:
+    """What names a pack's text: its sha-256."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def inline_pack(given: Mapping[str, object], origin: Origin) -> Pack:

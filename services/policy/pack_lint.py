@@ -1,11 +1,11 @@
 """What is wrong with pack files, and what a reviewer would ask: errors and advice."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from importlib.resources import files
 from pathlib import Path as File
 
-from services.policy.check import UnreadableFile, check_file
+from services.policy.check import UnreadableFile, check_text
 from services.policy.loosening import loosened
 from services.policy.pack import Pack, PackError, Problem, load_shipped, load_text, shipped
 from services.policy.ruleset import compile_rules
@@ -115,29 +115,52 @@ def _house(cite: str) -> bool:
     return any(word in cite.casefold() for word in ("house", "lender", "own", "internal"))
 
 
-def cases_advice(path: File) -> list[Problem]:
-    """The cases beside the pack: whether there are any, and whether they come out right.
+def cases_of(path: File) -> File | None:
+    """The cases beside a pack's file: `cases/NAME.yaml`, as shipped packs have them, or
+    `NAME.cases.yaml`."""
+    places = (path.parent / "cases" / path.name, path.with_suffix(".cases.yaml"))
+    return next((place for place in places if place.is_file()), None)
 
-    Only of a shipped pack: the cases of another name a pack that can't be found yet.
-    """
-    cases = path.parent / "cases" / path.name
-    if not cases.is_file():
-        text = f"has no cases; add {cases}, one at least for each rule"
-        return [Problem(str(path), 1, "", "", text)]
-    if path.resolve().parent != SHIPPED.resolve():
+
+def cases_advice(pack: Pack) -> list[Problem]:
+    """Whether a pack has cases at all."""
+    path = File(pack.origin.file)
+    if cases_of(path) is not None:
         return []
+    add = path.parent / "cases" / path.name
+    if path.resolve().parent != SHIPPED.resolve():
+        add = path.with_suffix(".cases.yaml")
+    return [Problem(str(path), 1, "", "", f"has no cases; add {add}, one at least for each rule")]
+
+
+def case_errors(packs: Sequence[Pack]) -> list[Problem]:
+    """The cases beside these packs that don't come out right; each may name any of the packs.
+
+    For such a case a draft would not pass its check.
+    """
+    drafts = {pack.id: pack for pack in packs}
+    found: list[Problem] = []
+    for pack in packs:
+        cases = cases_of(File(pack.origin.file))
+        if cases is not None:
+            found += _wrong(cases, pack, drafts)
+    return found
+
+
+def _wrong(cases: File, pack: Pack, drafts: Mapping[str, Pack]) -> list[Problem]:
+    def problem(text: str) -> Problem:
+        return Problem(str(cases), 1, "", "", text)
+
     try:
-        wrong = [answer for answer in check_file(str(cases)) if not answer.ok]
-    except UnreadableFile as error:
-        return [Problem(str(cases), 1, "", "", str(error))]
+        answers = list(check_text(cases.read_text(encoding="utf-8"), str(cases), drafts))
+    except (OSError, UnicodeDecodeError, UnreadableFile) as error:
+        return [problem(str(error))]
     return [
-        Problem(
-            str(cases),
-            1,
-            "",
-            "",
-            f"case {answer.id}: the answer is {answer.decision}, not as expected;"
-            f" see `dunwell check {cases}`",
+        problem(
+            f"case {answer.id}: "
+            + (answer.error or f"the answer is {answer.decision}, not as expected")
+            + f"; see `dunwell packs show {pack.origin.file}`"
         )
-        for answer in wrong
+        for answer in answers
+        if not answer.ok
     ]

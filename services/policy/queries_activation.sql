@@ -15,10 +15,10 @@ SELECT version, text FROM pack_texts WHERE tenant = $1 AND pack = $2 ORDER BY ve
 -- kept_statuses
 SELECT pack, version, text FROM pack_texts WHERE tenant = $1
 
--- stale_tenants
--- A source is as old as its oldest partition; a tenant is as stale as its stalest source.
-SELECT tenant FROM feeds WHERE tenant = ANY ($1::text[])
- GROUP BY tenant HAVING bool_or($2 > as_of + make_interval(secs => bound_seconds))
+-- feeds
+-- A source is as old as its oldest partition.
+SELECT tenant, source, bool_or($2 > as_of + make_interval(secs => bound_seconds)) AS too_old
+  FROM feeds WHERE tenant = ANY ($1::text[]) GROUP BY tenant, source
 
 -- keep_pack_text
 INSERT INTO pack_texts (tenant, pack, version, text) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING

@@ -24,7 +24,8 @@ SELECT pack, version, text
 
 -- timeline
 -- What is known of a borrower, oldest first, from ($3, $4, $5) on, that excluded.  A decision is
--- found through its reminder or its clearance; a receipt is the outcome of its contact.
+-- found through its reminder or its clearance; a receipt through its contact, once though it was told
+-- twice.  Ids are unique, for a page to end anywhere; of one instant, receipts are in the order heard.
 WITH points AS (
     SELECT contact_point_id FROM contact_points WHERE borrower_id = $2 AND tenant = $1
 ), asked AS (
@@ -52,6 +53,25 @@ WITH points AS (
                'loan_id', c.loan_id, 'purpose', c.purpose, 'reminder_id', c.reminder_id)
       FROM contacts c WHERE c.borrower_id = $2 AND c.tenant = $1
      UNION ALL
+    SELECT (r.told ->> 'at')::timestamptz, 'receipt',
+           (lpad(to_hex(r.number % 256), 2, '0') || substr(md5(c.contact_id::text || r.told), 3))::uuid,
+           json_build_object('attempt_id', c.contact_id, 'reminder_id', c.reminder_id,
+               'channel', c.channel, 'state', r.told ->> 'state', 'code', r.told ->> 'code',
+               'outcome', r.told ->> 'outcome', 'reason', r.told ->> 'reason')
+      FROM contacts c
+     CROSS JOIN LATERAL (
+           SELECT told, min(n) AS number
+             FROM jsonb_array_elements(c.receipts) WITH ORDINALITY AS t (told, n)
+            GROUP BY told) AS r
+     WHERE c.borrower_id = $2 AND c.tenant = $1 AND c.receipts IS NOT NULL
+     UNION ALL
+    -- A payment as it is known here: something less is owed; its reversal, or a new amount: more.
+    SELECT m.at, 'debt', m.move_id,
+           json_build_object('loan_id', m.loan_id, 'installment_number', m.installment_number,
+               'before_minor', m.before_minor, 'outstanding_minor', m.outstanding_minor,
+               'currency', m.currency, 'settled', m.outstanding_minor = 0)
+      FROM debt_moves m WHERE m.borrower_id = $2 AND m.tenant = $1
+     UNION ALL
     SELECT s.received_at, 'stop', s.stop_id,
            json_build_object('stop', s.kind, 'form', s.form, 'channels', s.channels,
                'contact_point_ids', s.contact_point_ids, 'loan_ids', s.loan_ids,
@@ -76,7 +96,7 @@ WITH points AS (
                'withdrawn_at', p.withdrawn_at)
       FROM preferences p WHERE p.borrower_id = $2 AND p.tenant = $1
      UNION ALL
-    -- A payment is known here by what it took away: the reason is `paid`.
+    -- What a payment took away has the reason `paid`.
     SELECT x.cancelled_at, 'cancelled', x.reminder_id, json_build_object('reason', x.reason)
       FROM cancelled x JOIN asked USING (reminder_id) WHERE x.tenant = $1
 )

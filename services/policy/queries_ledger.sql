@@ -63,6 +63,15 @@ UPDATE contacts c SET outcome = 'cancelled'
   FROM unnest($1::text[], $2::uuid[]) AS r (tenant, contact_id)
  WHERE c.tenant = r.tenant AND c.contact_id = r.contact_id AND c.outcome = 'reserved'
 
+-- receive_nothing_sent
+-- Receipts that say that nothing left: the booking is given back, if it wasn't yet.
+UPDATE contacts c
+   SET outcome = CASE WHEN c.outcome = 'reserved' THEN 'cancelled' ELSE c.outcome END,
+       receipts = coalesce(c.receipts, '[]') || r.receipts::jsonb
+  FROM unnest($1::text[], $2::uuid[], $3::text[]) AS r (tenant, contact_id, receipts)
+ WHERE c.tenant = r.tenant AND c.contact_id = r.contact_id
+   AND (c.outcome = 'reserved' OR (c.receipts @> r.receipts::jsonb) IS NOT TRUE)
+
 -- permit
 INSERT INTO permits (tenant, attempt_id, permit_id, reminder_id, emission, decision_id, rule_set,
                      issued_at, send_by, gate_now, allowed_until)
@@ -79,16 +88,22 @@ SELECT p.tenant, p.attempt_id, p.permit_id, p.reminder_id, p.emission, p.decisio
 
 -- receive
 -- Receipts move an outcome only upward (the ranks are in receipts.py); a contact we have no
--- booking of, but a provider has taken, is entered.
+-- booking of, but a provider has taken, is entered.  Each receipt is noted, whatever its rank.
 INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome,
-                      booked_at, reminder_id)
+                      booked_at, reminder_id, receipts)
 SELECT r.tenant, r.contact_id, r.borrower_id, r.contact_point_id, r.channel, r.at, r.outcome,
-       clock_timestamp(), r.reminder_id
+       clock_timestamp(), r.reminder_id, r.receipts::jsonb
   FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[],
-              $7::text[], $8::uuid[])
-    AS r (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome, reminder_id)
-    ON CONFLICT (contact_id, tenant) DO UPDATE SET outcome = excluded.outcome
+              $7::text[], $8::uuid[], $10::text[])
+    AS r (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome, reminder_id,
+          receipts)
+    ON CONFLICT (contact_id, tenant) DO UPDATE
+   SET outcome = CASE WHEN array_position($9::text[], contacts.outcome)
+                           < array_position($9::text[], excluded.outcome)
+                      THEN excluded.outcome ELSE contacts.outcome END,
+       receipts = coalesce(contacts.receipts, '[]') || excluded.receipts
  WHERE array_position($9::text[], contacts.outcome) < array_position($9::text[], excluded.outcome)
+    OR (contacts.receipts @> excluded.receipts) IS NOT TRUE
 
 -- reply
 INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, direction, at,

@@ -12,9 +12,19 @@ INSERT INTO decision_facts (tenant, facts_hash, facts)
 SELECT * FROM unnest($1::text[], $2::bytea[], $3::json[]) ON CONFLICT DO NOTHING
 
 -- log_rule_sets
-INSERT INTO rule_sets (tenant, version, packs, first_at)
-SELECT s.*, $4 FROM unnest($1::text[], $2::text[], $3::json[]) AS s (tenant, version, packs)
-    ON CONFLICT (tenant, version) DO NOTHING
+-- A set's other texts were kept when they were activated.
+WITH new AS (
+    INSERT INTO rule_sets (tenant, version, packs, first_at)
+    SELECT s.*, $4 FROM unnest($1::text[], $2::text[], $3::json[]) AS s (tenant, version, packs)
+        ON CONFLICT (tenant, version) DO NOTHING
+    RETURNING tenant, version
+)
+INSERT INTO pack_texts (tenant, pack, version, text)
+SELECT DISTINCT new.tenant, a.pack, a.version, a.text
+  FROM new JOIN unnest($1::text[], $2::text[], $5::text[], $6::text[], $7::text[])
+                  AS a (tenant, rule_set, pack, version, text)
+             ON a.tenant = new.tenant AND a.rule_set = new.version
+    ON CONFLICT DO NOTHING
 
 -- decision
 SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
@@ -81,6 +91,25 @@ SELECT due FROM held
 -- hasten
 -- Rules have changed: ask again now.
 UPDATE held SET retry_at = clock_timestamp(), tries = 0 WHERE tenant = $1
+
+-- hasten_what_changed
+-- An activation that was recorded for later has begun, or ended: ask again now.  The rows in key
+-- order, as every locker of them takes them.
+WITH changed AS (
+    SELECT tenant, activation_id FROM activations
+     WHERE next_change <= policy.gate_now()
+       FOR UPDATE SKIP LOCKED
+), noticed AS (
+    UPDATE activations a
+       SET begin_noticed = true, end_noticed = coalesce(a.ended_at <= policy.gate_now(), false)
+      FROM changed c WHERE a.tenant = c.tenant AND a.activation_id = c.activation_id
+    RETURNING a.tenant
+), waiting AS (
+    SELECT tenant, reminder_id FROM held WHERE tenant IN (SELECT tenant FROM noticed)
+     ORDER BY tenant, reminder_id FOR UPDATE
+)
+UPDATE held h SET retry_at = clock_timestamp(), tries = 0
+  FROM waiting w WHERE h.tenant = w.tenant AND h.reminder_id = w.reminder_id
 
 -- held_list
 SELECT reminder_id, borrower_id, emission, code, held_since, valid_until

@@ -1,9 +1,12 @@
 """What became of a contact, as the ledger counts it; outcomes move only upward."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
 
 from services.events.deliveries import DeliveryReceipt
-from services.events.words import AttemptState
+from services.events.words import AttemptState, Outcome
 from services.policy import known
 from services.runtime.database import Connection
 
@@ -31,34 +34,63 @@ OUTCOMES: dict[AttemptState, str | None] = {
 RANKS = ["reserved", "cancelled", "unknown", "sent", "delivered", "bounced"]
 
 
+class _Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A receipt as the ledger keeps it beside its contact."""
+
+    state: AttemptState
+    at: datetime
+    code: str | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+
+
 async def receive(connection: Connection, receipts: Sequence[DeliveryReceipt]) -> None:
-    """Enter a batch; of several about one attempt the highest counts."""
+    """Enter a batch; of several about one attempt the highest counts, and each is noted."""
     highest: dict[tuple[str, object], tuple[str, DeliveryReceipt]] = {}
+    told: dict[tuple[str, object], list[_Told]] = {}
     for receipt in receipts:
         outcome = OUTCOMES[receipt.state]
         key = (receipt.tenant, receipt.attempt_id)
         if outcome is None:
             continue
+        told.setdefault(key, []).append(_told(receipt))
         if key not in highest or RANKS.index(highest[key][0]) < RANKS.index(outcome):
             highest[key] = (outcome, receipt)
-    released = [r for outcome, r in highest.values() if outcome == "cancelled"]
+    notes = {key: _encode(each).decode() for key, each in told.items()}
+    released = [key for key, (outcome, _) in highest.items() if outcome == "cancelled"]
     if released:
         await connection.execute(
-            known.LEDGER_SQL["cancel_bookings"],
-            [r.tenant for r in released],
-            [r.attempt_id for r in released],
+            known.LEDGER_SQL["receive_nothing_sent"],
+            [tenant for tenant, _ in released],
+            [attempt_id for _, attempt_id in released],
+            [notes[key] for key in released],
         )
-    counted = [(outcome, r) for outcome, r in highest.values() if outcome != "cancelled"]
+    counted = {key: each for key, each in highest.items() if each[0] != "cancelled"}
     if counted:
+        rows = [receipt for _, receipt in counted.values()]
         await connection.execute(
             known.LEDGER_SQL["receive"],
-            [r.tenant for _, r in counted],
-            [r.attempt_id for _, r in counted],
-            [r.borrower_id for _, r in counted],
-            [r.contact_point_id for _, r in counted],
-            [r.channel.value for _, r in counted],
-            [r.at for _, r in counted],
-            [outcome for outcome, _ in counted],
-            [r.reminder_id for _, r in counted],
+            [r.tenant for r in rows],
+            [r.attempt_id for r in rows],
+            [r.borrower_id for r in rows],
+            [r.contact_point_id for r in rows],
+            [r.channel.value for r in rows],
+            [r.at for r in rows],
+            [outcome for outcome, _ in counted.values()],
+            [r.reminder_id for r in rows],
             RANKS,
+            [notes[key] for key in counted],
         )
+
+
+def _told(receipt: DeliveryReceipt) -> _Told:
+    return _Told(
+        state=receipt.state,
+        at=receipt.at.astimezone(UTC),
+        code=receipt.code,
+        outcome=receipt.outcome,
+        reason=receipt.reason,
+    )
+
+
+_encode = msgspec.json.Encoder().encode

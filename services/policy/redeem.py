@@ -14,6 +14,7 @@ from services.events.codec import derived_id
 from services.events.permits import Redeem, Redeemed, Verdict
 from services.policy import activation, booking, decisions, known
 from services.policy.answers import refused as refusal_event
+from services.policy.feeds import feeds
 from services.policy.gate import Gate, Judged
 from services.policy.ids import row_id
 from services.policy.known import Known, Row
@@ -87,7 +88,7 @@ async def _once(
             state=state,
             rule_sets=rule_sets,
             active=await activation.active(connection, rule_sets, tenants, now),
-            stale=await activation.stale_tenants(connection, tenants, now),
+            feeds=await feeds(connection, tenants, now),
             bookings=bookings,
         )
         judged = [gate.judge(r) for r in sorted(redeems, key=gate.order)]

@@ -12,10 +12,10 @@ from services.policy import facts as v1
 from services.policy import words
 from services.policy.blocks.bars import Bar
 from services.policy.blocks.localtime import seconds
-from services.policy.pack import Pack, PackError, load_text
+from services.policy.pack import Pack, PackError, hash_of, load_text
 from services.policy.question import Question
 from services.policy.ruleset import RuleSet, compile_rules
-from services.policy.rulesets import ALWAYS
+from services.policy.rulesets import ALWAYS, ALWAYS_ID
 from services.policy.verdict import Answer, Outcome
 
 SetKey = tuple[str, str]  # tenant, version of a rule set
@@ -162,7 +162,8 @@ class RecordedRules:
     def __init__(self, shelf: Shelf, drafts: Sequence[Pack] = ()) -> None:
         self._shelf = shelf
         self._drafts = {draft.id: draft for draft in drafts}
-        self._always = load_text(ALWAYS.read_text(encoding="utf-8"), ALWAYS.name)
+        self._always = ALWAYS.read_text(encoding="utf-8")
+        self._always_version = hash_of(self._always)
         self._packs: dict[TextKey, Pack] = {}
         self._compiled: dict[tuple[object, ...], RuleSet] = {}
         self._changed: dict[tuple[object, ...], Changed | None] = {}
@@ -171,11 +172,11 @@ class RecordedRules:
         """The very rule set: same content, same version.  Raises NotReplayable."""
         found = self._compiled.get(key)
         if found is None:
-            found = compile_rules([self._always, *self._contents(key).values()])
+            found = compile_rules(self._contents(key).values())
             if found.version != key[1]:
                 raise NotReplayable(
-                    "its packs are kept, but compile to another version: always.yaml, which is"
-                    " asked of everybody, has changed since"
+                    "its packs are kept, but compile to another version: a release since reads"
+                    " them otherwise"
                 )
             self._compiled[key] = found
         return found
@@ -190,7 +191,7 @@ class RecordedRules:
             for draft in self._drafts.values():
                 if draft.id in packs or draft.id in added:
                     packs[draft.id] = draft
-            found = compile_rules([self._always, *packs.values()])
+            found = compile_rules(packs.values())
             self._compiled[(*key, added)] = found
         return found
 
@@ -203,11 +204,12 @@ class RecordedRules:
         if where not in self._changed:
             packs = self._contents(key)
             taking_part = {i: d for i, d in self._drafts.items() if i in packs or i in added}
-            before = compile_rules([self._always, *packs.values()])
+            before = compile_rules(packs.values())
             self._changed[where] = change_of(packs, taking_part, before, self.drafted(key, added))
         return self._changed[where]
 
     def _contents(self, key: SetKey) -> dict[str, Pack]:
+        """By id, what is asked of everybody among them."""
         named = self._shelf.sets.get(key)
         if named is None:
             raise NotReplayable("its rule set is not in the table rule_sets")
@@ -217,6 +219,8 @@ class RecordedRules:
         found = self._packs.get(key)
         if found is None:
             text = self._shelf.texts.get(key)
+            if text is None and key[1:] == (ALWAYS_ID, self._always_version):
+                text = self._always  # of a set that nothing was decided under yet
             if text is None:
                 raise NotReplayable(f"the text of {key[1]} ({key[2][:12]}) is not kept")
             try:

@@ -5,14 +5,16 @@ from pathlib import Path
 
 from services.policy.jurisdictions import Places, packs_of
 from services.policy.known import Row
-from services.policy.pack import Pack, PackError, load_text
+from services.policy.pack import Pack, PackError, hash_of, load_text
 from services.policy.ruleset import RuleSet, compile_rules
 from services.runtime import log
 
+PackVersion = tuple[str, str]  # pack id, hash of its text
+
 # Asked of everybody beside the packs that are active.
 ALWAYS = Path(__file__).with_name("always.yaml")
+ALWAYS_ID = "always"
 
-PackVersion = tuple[str, str]  # pack id, hash of its text
 # What a tenant has active, one version a pack.
 Active = Sequence[PackVersion]
 
@@ -25,14 +27,17 @@ class RuleSets:
     """Packs as they were approved, and the rule sets compiled of them.
 
     A text is named by its hash, so a set that can't be compiled never can: it is refused at once.
+    `always` is the text asked of everybody; without one the shipped.
     """
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, always: str | None = None) -> None:
         self._places = places
         self._placed = {pack for packs in places.values() for pack in packs}
-        self._always = load_text(ALWAYS.read_text(encoding="utf-8"), ALWAYS.name)
-        self._texts: dict[PackVersion, str] = {}
+        text = ALWAYS.read_text(encoding="utf-8") if always is None else always
+        self.always: PackVersion = (ALWAYS_ID, hash_of(text))
+        self._texts: dict[PackVersion, str] = {self.always: text}
         self._packs: dict[PackVersion, Pack] = {}
+        self._read(self.always)  # a wrong one stops the start
         self._compiled: dict[tuple[PackVersion, ...], RuleSet | RulesUnreadable] = {}
         self._contents: dict[str, dict[str, str]] = {}
         self._governing: dict[tuple[object, ...], tuple[PackVersion, ...]] = {}
@@ -54,7 +59,9 @@ class RuleSets:
         return self.of(packs) if packs else None
 
     def of(self, packs: tuple[PackVersion, ...]) -> RuleSet:
-        """These packs and what is always asked, as one rule set.  Raises RulesUnreadable."""
+        """These packs and what is always asked, as one rule set: today's text of it, unless the
+        packs name another.  Raises RulesUnreadable.
+        """
         found = self._compiled.get(packs)
         if found is None:
             found = self._compile(packs)
@@ -65,18 +72,23 @@ class RuleSets:
         return found
 
     def _compile(self, packs: tuple[PackVersion, ...]) -> RuleSet | RulesUnreadable:
+        named = dict((self.always, *packs))
         try:
-            made = compile_rules([self._always, *(self._read(version) for version in packs)])
+            made = compile_rules([self._read(version) for version in named.items()])
         except Exception as error:
             names = [pack for pack, _ in packs]
             log.get().error("rules_unreadable", packs=names, error=type(error).__name__)
             return RulesUnreadable(str(error) if isinstance(error, PackError) else "no text")
-        self._contents[made.version] = dict(packs)
+        self._contents[made.version] = named
         return made
 
     def contents(self, version: str) -> dict[str, str]:
-        """Pack id → hash, of a rule set that was compiled here."""
+        """Pack id → hash, of a rule set that was compiled here; what is always asked is one."""
         return self._contents[version]
+
+    def text(self, version: PackVersion) -> str:
+        """The text of a pack that was given."""
+        return self._texts[version]
 
     def _read(self, version: PackVersion) -> Pack:
         if version not in self._packs:

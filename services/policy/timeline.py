@@ -1,4 +1,4 @@
-"""What happened to one borrower, in order: decisions, contacts, stops, consents, cancellations."""
+"""What happened to one borrower, in order: decisions, contacts, receipts, payments and stops."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _END = datetime(9999, 1, 1, tzinfo=UTC)
 # fmt: off
 _KINDS = frozenset((
     "decision", "contact", "stop", "stop_lifted", "consent", "consent_revoked", "preference",
-    "cancelled",
+    "cancelled", "receipt", "debt",
 ))
 # fmt: on
 

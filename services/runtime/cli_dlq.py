@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.events.topics import TOPICS
+from services.runtime.cli_outage import stream_reached
 from services.runtime.deadletters import (
     DeadLetter,
     list_all_dead_letters,
@@ -57,7 +58,10 @@ _tenant_option = click.option("--tenant", help="Only this tenant's.")
 @click.option("--all", "everything", is_flag=True, help="Those that were replayed, too.")
 def list_command(topics: list[str], code: str | None, tenant: str | None, everything: bool) -> None:
     """What was put aside, by topic, tenant and reason.  Never shows a value."""
-    letters = _chosen(asyncio.run(_read(topics, everything)), code, tenant)
+    settings = load(ServiceSettings)
+    with stream_reached(settings):
+        found = asyncio.run(_read(settings, topics, everything))
+    letters = _chosen(found, code, tenant)
     if not letters:
         click.echo("No dead letters.")
         return
@@ -106,14 +110,17 @@ def replay_command(
       dunwell dlq replay --topic loan.events --code unknown_type --limit 10 --dry-run
     """
 
+    settings = load(ServiceSettings)
+
     async def run() -> tuple[int, int]:
-        async with open_stream(load(ServiceSettings)) as stream:
+        async with open_stream(settings) as stream:
             read = list_all_dead_letters if again else list_dead_letters
             letters = _chosen(await read(stream, topics), code, tenant)[:limit]
             able = sum(not letter.withheld for letter in letters)
             return (able if dry_run else await replay(stream, letters)), len(letters) - able
 
-    count, withheld = asyncio.run(run())
+    with stream_reached(settings):
+        count, withheld = asyncio.run(run())
     click.echo(f"{count} {'would be ' if dry_run else ''}replayed.")
     if withheld:
         click.echo(
@@ -122,8 +129,10 @@ def replay_command(
         )
 
 
-async def _read(topics: Sequence[str], everything: bool) -> list[DeadLetter]:
-    async with open_stream(load(ServiceSettings)) as stream:
+async def _read(
+    settings: ServiceSettings, topics: Sequence[str], everything: bool
+) -> list[DeadLetter]:
+    async with open_stream(settings) as stream:
         read = list_all_dead_letters if everything else list_dead_letters
         return await read(stream, topics)
 

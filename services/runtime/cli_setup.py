@@ -1,7 +1,6 @@
 """`dunwell migrate`, `topics` and `keys`: what an operator does before the services start."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Mapping
 
@@ -10,22 +9,13 @@ import click
 
 from services.runtime import apikeys
 from services.runtime import migrate as migrations
-from services.runtime.settings import PREFIX, ServiceSettings, load
-
-
-def _environment(name: str) -> str:
-    """A variable, or the content of the file its `_FILE` twin names; else exit 2 saying so."""
-    if value := os.environ.get(PREFIX + name):
-        return value
-    if path := os.environ.get(f"{PREFIX}{name}_FILE"):
-        with open(path) as file:
-            return file.read().strip()
-    raise click.UsageError(f"{PREFIX}{name} (or {PREFIX}{name}_FILE) is required.")
+from services.runtime.cli_outage import database_reached, environment, stream_reached
+from services.runtime.settings import ServiceSettings, load
 
 
 def role_passwords() -> Mapping[str, str]:
     """Each service's database password, from DUNWELL_<SERVICE>_PASSWORD."""
-    return {name: _environment(f"{name.upper()}_PASSWORD") for name in migrations.SERVICES}
+    return {name: environment(f"{name.upper()}_PASSWORD") for name in migrations.SERVICES}
 
 
 @click.command()
@@ -36,13 +26,13 @@ def migrate() -> None:
     DUNWELL_POLICY_PASSWORD, DUNWELL_NOTIFIER_PASSWORD for the three roles; each may come from a
     file named by the same variable with _FILE.
     """
-    admin = _environment("ADMIN_DATABASE_URL")
+    admin = environment("ADMIN_DATABASE_URL")
+    passwords = role_passwords()
     try:
-        applied = asyncio.run(migrations.migrate_all(admin, role_passwords()))
+        with database_reached(admin, "DUNWELL_ADMIN_DATABASE_URL"):
+            applied = asyncio.run(migrations.migrate_all(admin, passwords))
     except migrations.MigrationError as error:
         raise click.ClickException(str(error)) from None
-    except (OSError, asyncpg.PostgresError) as error:
-        raise click.ClickException(f"the database said no: {error}") from None
     for line in applied:
         click.echo(f"applied  {line}")
     click.echo(f"{len(applied)} migrations applied; the schemas are up to date.")
@@ -59,7 +49,8 @@ def topics() -> None:
         async with open_stream(settings) as stream:
             await stream.ensure_topics()
 
-    asyncio.run(create())
+    with stream_reached(settings):
+        asyncio.run(create())
     click.echo("The topics are there.")
 
 
@@ -73,7 +64,7 @@ def keys() -> None:
 
 
 def _key_settings() -> tuple[str, bytes]:
-    return _environment("DATABASE_URL"), _environment("API_KEY_PEPPER").encode()
+    return environment("DATABASE_URL"), environment("API_KEY_PEPPER").encode()
 
 
 @keys.command()
@@ -100,7 +91,8 @@ def issue(tenant: str, scopes: tuple[str, ...], label: str) -> None:
         finally:
             await connection.close()
 
-    click.echo(asyncio.run(store()))
+    with database_reached(url, "DUNWELL_DATABASE_URL"):
+        click.echo(asyncio.run(store()))
 
 
 @keys.command()
@@ -119,7 +111,9 @@ def revoke(key_id: str) -> None:
         finally:
             await connection.close()
 
-    if asyncio.run(end()) == "UPDATE 0":
+    with database_reached(url, "DUNWELL_DATABASE_URL"):
+        ended = asyncio.run(end())
+    if ended == "UPDATE 0":
         click.echo("There is no live key of that id here.", err=True)
         sys.exit(1)
     click.echo("Revoked.")

@@ -13,6 +13,8 @@ import structlog
 import yaml
 from aiohttp import web
 
+from services.runtime import bounds
+
 T = TypeVar("T")
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
@@ -112,21 +114,35 @@ def application(
 async def read_json(request: web.Request, type_: type[T]) -> T:
     """The body as `type_`, strictly: 400 if it isn't JSON, 422 naming the field if it's wrong."""
     raw = await request.read()
-    if b"\\u0000" in raw or b"\x00" in raw:
-        error = FieldError("$", "contains a NUL character", "remove it")
-        raise Problem(422, "invalid", "the body contains a NUL character", [error])
     try:
-        return msgspec.json.decode(raw, type=type_)
-    except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `")
-        field = path.rstrip("`") or "$"
-        # msgspec quotes an offending enum value; a value may be personal, its path is not.
-        safe = problem.split(" '")[0].split(' "')[0]
-        raise Problem(
-            422, "invalid", f"{field}: {safe}", [FieldError(field, safe, "see docs/api.md")]
-        ) from None
+        if (path := bounds.nul(raw)) is not None:
+            error = FieldError(f"${path}", "contains a NUL character", "remove it")
+            raise Problem(422, "invalid", f"${path} contains a NUL character", [error])
+        return stored(msgspec.json.decode(raw, type=type_), type_)
+    except msgspec.ValidationError as wrong:
+        raise mistaken(wrong) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(400, "not_json", "the body is not valid JSON in UTF-8") from None
+
+
+def stored(value: T, type_: type[T]) -> T:
+    """`value`, if a database can hold it; else 422 naming the field."""
+    if (path := bounds.out_of_range(value, type_)) is None:
+        return value
+    fix = (
+        f"write an instant of the years {bounds.FIRST_YEAR} to {bounds.LAST_YEAR}, or leave it out"
+    )
+    error = FieldError(f"${path}", "is out of range", fix)
+    raise Problem(422, "invalid", f"${path} is out of range", [error])
+
+
+def mistaken(wrong: msgspec.ValidationError) -> Problem:
+    """422 naming the field that is not of its type."""
+    problem, _, path = str(wrong).partition(" - at `")
+    field = path.rstrip("`") or "$"
+    # msgspec quotes an offending enum value; a value may be personal, its path is not.
+    safe = problem.split(" '")[0].split(' "')[0]
+    return Problem(422, "invalid", f"{field}: {safe}", [FieldError(field, safe, "see docs/api.md")])
 
 
 def described(document: Path) -> web.RouteDef:

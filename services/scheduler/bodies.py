@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.events.base import Currency, Instant, MinorUnits, Text
+from services.events.base import Count, Currency, Instant, MinorUnits, Text, Version
 from services.events.loans import (
     BorrowerRegistered,
     CandidateZone,
@@ -31,7 +31,7 @@ class BorrowerBody(Strict, frozen=True, kw_only=True):
     """`POST /v1/borrowers`, and `borrower` inside a loan of `/v1/loans:bulk`."""
 
     borrower_ref: Text
-    version: int
+    version: Version
     country: Text
     subdivision: Text | None = None
     city: Text | None = None
@@ -43,10 +43,10 @@ class BorrowerBody(Strict, frozen=True, kw_only=True):
 class InstallmentBody(Strict, frozen=True, kw_only=True):
     """One of a loan's installments; without a version it has the loan's."""
 
-    installment_number: int
+    installment_number: Count
     due_date: date
     amount_minor: MinorUnits
-    version: int | None = None
+    version: Version | None = None
 
 
 class LoanBody(Strict, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class LoanBody(Strict, frozen=True, kw_only=True):
 
     loan_id: Text
     borrower_ref: Text
-    version: int
+    version: Version
     product: Product
     currency: Currency
     role: Role = Role.CREDITOR
@@ -80,7 +80,7 @@ class PaymentBody(Strict, frozen=True, kw_only=True):
     payment_id: Text
     loan_id: Text
     borrower_ref: Text
-    installment_number: int
+    installment_number: Count
     amount_minor: MinorUnits
     currency: Currency
     received_at: Instant
@@ -92,7 +92,7 @@ class ReversalBody(Strict, frozen=True, kw_only=True):
     payment_id: Text
     loan_id: Text
     borrower_ref: Text
-    installment_number: int
+    installment_number: Count
     reversed_at: Instant
 
 
@@ -101,7 +101,7 @@ class CloseBody(Strict, frozen=True, kw_only=True):
 
     borrower_ref: Text
     closed_at: Instant
-    version: int | None = None  # none: of whatever version the loan is known by now
+    version: Version | None = None  # none: of whatever version the loan is known by now
 
 
 def borrower(tenant: str, body: BorrowerBody) -> BorrowerRegistered:

@@ -14,7 +14,15 @@ from services.runtime import clock
 from services.runtime.apikeys import ApiKeys
 from services.runtime.database import ACQUIRE_SECONDS, Connection, Pool, transaction
 from services.runtime.outbox import Outbox
-from services.runtime.web import FieldError, Problem, described, json_response, read_json
+from services.runtime.web import (
+    FieldError,
+    Problem,
+    described,
+    json_response,
+    mistaken,
+    read_json,
+    stored,
+)
 from services.scheduler import bodies, intake, store_reminders
 from services.scheduler.conflicts import Fact
 from services.scheduler.intake import Context, Outcome, Status
@@ -202,12 +210,9 @@ async def _standing(
 
 def _read_row(raw: msgspec.Raw) -> bodies.LoanBody:
     try:
-        body = msgspec.json.decode(raw, type=bodies.LoanBody)
-    except msgspec.DecodeError as error:
-        problem, _, path = str(error).partition(" - at `")
-        # msgspec quotes an offending enum value; a value may be personal, its path is not.
-        safe = problem.split(" '")[0].split(' "')[0]
-        raise _invalid(path.rstrip("`") or "$", safe, "see docs/api.md") from None
+        body = stored(msgspec.json.decode(raw, type=bodies.LoanBody), bodies.LoanBody)
+    except msgspec.ValidationError as wrong:
+        raise mistaken(wrong) from None
     _same_borrower(body)
     return body
 

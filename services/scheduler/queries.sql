@@ -172,7 +172,7 @@ SELECT i.tenant, i.loan_id, i.installment_number, i.borrower_id, i.due_date, i.a
        (SELECT coalesce(sum(p.amount_minor), 0)::bigint FROM payments p
          WHERE p.tenant = i.tenant AND p.loan_id = i.loan_id
            AND p.installment_number = i.installment_number AND p.reversed_at IS NULL) AS paid_minor,
-       l.product, l.role, l.account, l.creditor, l.cadence,
+       l.product, l.role, l.account, l.creditor, l.source, l.cadence,
        coalesce(c.version >= l.version, false) AS closed,
        b.version AS borrower_version, b.country, b.zones
   FROM unnest($1::text[], $2::text[], $3::int[]) AS named (tenant, loan_id, installment_number)

@@ -36,6 +36,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     account: str | None
     creditor: str | None
+    source: str
     cadence: str
     closed: bool
 
@@ -186,6 +187,7 @@ def _debt(s: Situation, terms: Terms, outstanding: int, version: int) -> DebtCha
         due_date=s.due_date,
         account=terms.account,
         creditor=terms.creditor,
+        source=terms.source,
     )
 
 

@@ -62,6 +62,7 @@ def _situation(row: Row, of_points: Mapping[BorrowerKey, Sequence[CandidateZone]
             role=Role(row["role"]),
             account=row["account"],
             creditor=row["creditor"],
+            source=row["source"],
             cadence=row["cadence"],
             closed=row["closed"],
         ),

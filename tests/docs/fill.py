@@ -140,7 +140,7 @@ def _type(shape: Any) -> str:
             return _type(next(t for t in shape.types if not isinstance(t, shapes.NoneType)))
         case shapes.StrType():
             return _PATTERNS.get(shape.pattern or "", "text")
-        case shapes.IntType(ge=0):
+        case shapes.IntType(ge=0, le=1_000_000_000_000_000):
             return "minor units"
         case shapes.IntType():
             return "integer"

@@ -19,6 +19,7 @@ from services.notifier.addresses import GivenAddress, Keyring, in_transit
 from services.notifier.callbacks import twilio_routes
 from services.notifier.doors import lender_routes
 from services.notifier.inbound import inbound_routes, unsubscribe_routes
+from services.notifier.review_doors import review_routes
 from services.policy import settings as policy_settings
 from services.policy.doors import Doors as PolicyDoors
 from services.runtime.settings import PREFIX
@@ -95,6 +96,7 @@ def routes() -> dict[str, list[web.RouteDef]]:
             *lender_routes(nobody, nobody, keys, nobody),
             *twilio_routes(nobody, nobody),
             *inbound_routes(nobody, nobody, nobody),
+            *review_routes(nobody, nobody, keys),
             *unsubscribe_routes(nobody, nobody, b""),
         ],
     }

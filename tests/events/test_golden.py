@@ -13,6 +13,7 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 
 from services.events.codec import Envelope, decode, encode
+from services.events.loans import DebtChanged
 from services.events.topics import TYPES
 
 GOLDEN = {path.stem: path for path in sorted((Path(__file__).parent / "golden").glob("*.json"))}
@@ -66,6 +67,14 @@ def test_a_newer_writers_extra_field_is_ignored(name: str) -> None:
     message = golden(name)
     message["value"]["field_of_tomorrow"] = {"a": 1}
     assert decoded(message).event == decoded(golden(name)).event
+
+
+def test_a_debt_of_a_writer_that_names_no_source_is_read_without_one() -> None:
+    message = golden("dunwell.debt_changed.v1")
+    del message["value"]["source"]
+    debt = decoded(message).event
+    assert isinstance(debt, DebtChanged)
+    assert debt.source is None
 
 
 @pytest.mark.parametrize("name", GOLDEN)

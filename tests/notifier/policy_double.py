@@ -17,6 +17,7 @@ class PolicyDouble:
         self.redeemed: list[Redeem] = []
         self.stops: list[dict[str, Any]] = []
         self.lifted: list[str] = []
+        self.lifted_by: set[str] = set()
         self.answers: dict[str, Redeemed] = {}  # by channel
         self.status = 200
         self.away = False
@@ -68,5 +69,8 @@ class PolicyDouble:
         return web.Response(status=201)
 
     async def lift(self, request: web.Request) -> web.Response:
+        if self.away:
+            return web.Response(status=503)
         self.lifted.append(request.match_info["stop_id"])
+        self.lifted_by.add(msgspec.json.decode(await request.read())["lifted_by"])
         return web.Response(status=204)

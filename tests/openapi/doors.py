@@ -8,6 +8,7 @@ from services.notifier.callbacks import Callbacks, Signatures, twilio_routes
 from services.notifier.doors import lender_routes
 from services.notifier.inbound import Inbound, inbound_routes, unsubscribe_routes
 from services.notifier.replies import load_vocabulary
+from services.notifier.review_doors import review_routes
 from services.policy.doors import Doors as PolicyDoors
 from services.scheduler.doors import Doors as SchedulerDoors
 
@@ -38,6 +39,7 @@ def notifier_routes(
         *lender_routes(db, intake, keys, identity),
         *twilio_routes(signatures, Callbacks(db, relay)),
         *inbound_routes(signatures, inbound, load_vocabulary()),
+        *review_routes(db, forwarder, keys),
         *unsubscribe_routes(db, inbound, identity),
     ]
 

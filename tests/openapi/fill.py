@@ -15,6 +15,7 @@ from services.events.stops import (
     StopRecorded,
 )
 from services.notifier.doors import PutContactPoints
+from services.notifier.reviews import ReviewAnswer, Settling
 from services.policy.activation import Activation, Deactivation
 from services.policy.clearances.doors import NewLimits
 from services.policy.clearances.question import Question
@@ -57,7 +58,9 @@ BODIES: dict[str, dict[str, Body]] = {
         "RevokeBody": Body(ConsentRevoked, ("tenant", "consent_id")),
         "PreferenceBody": Body(PreferenceStated, ("tenant",)),
     },
-    "notifier": {"PutContactPoints": Body(PutContactPoints)},
+    "notifier": {
+        struct.__name__: Body(struct) for struct in (PutContactPoints, Settling, ReviewAnswer)
+    },
 }
 # fmt: on
 

@@ -6,9 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from services.policy import drafts, explain, jurisdictions
 from services.policy.pack import PackError
+from services.policy.rulesets import ALWAYS, RuleSets
+from services.runtime.database import transaction
 from tests.database import Database
 from tests.policy_backtest.past import (
     NARROW,
@@ -21,6 +25,7 @@ from tests.policy_backtest.past import (
 )
 from tests.policy_service.events import AFTERNOON, TENANT, attempt, due, pack, stop, who
 from tests.policy_service.world import World
+from tests.policy_versions.own import own
 
 
 async def test_under_their_own_rules_no_recorded_decision_changes(
@@ -139,6 +144,32 @@ async def test_a_decision_whose_pack_is_not_kept_is_counted_and_named(
     assert [count for why, count in sums.missing.items() if "text of us-fed" in why] == [18]
 
 
+async def test_what_was_decided_under_an_older_always_yaml_is_decided_again_as_then(
+    world: World, database: Database
+) -> None:
+    """The rules that bind for everybody change with a release; what was decided under them stays
+    what it was, in the replay, in the explanation and before a draft."""
+    older = ALWAYS.read_text(encoding="utf-8").replace(
+        "A stop on record forbids contact until", "What a release before this one said until"
+    )
+    past = World(world.db, world.owner, RuleSets(jurisdictions.load(), always=older))
+    await ten_people(past)
+    await world.person("p10")
+    await world.send("reminder.due", due("p10", due_at=AFTERNOON + timedelta(hours=10)))
+    sums = await look_back(database)
+    assert (sums.asked, sums.changed, sums.missing) == (19, 0, {})
+    assert len({row["packs"] for row in await world.rows("rule_sets")}) == 2
+    assert (await look_back(database, pack(WIDE))).changed == 0
+
+    [stopped] = [row for row in await world.rows("decisions") if row["verdict"] == "suppress"]
+    async with transaction(world.db) as connection:
+        told = await explain.in_full(
+            connection, world.rule_sets, TENANT, stopped["decision_id"], "en"
+        )
+    assert told["not_replayable"] is None
+    assert "What a release before this one said" in str(msgspec.json.encode(told))
+
+
 async def test_contacts_that_others_reported_are_judged_as_of_their_instant(
     world: World, database: Database
 ) -> None:
@@ -197,3 +228,21 @@ async def test_the_command_proves_the_record_and_refuses_a_draft_it_can_not_read
     assert "ours: unknown key" in refused.output
     neither = await asyncio.to_thread(run, database)
     assert neither.exit_code == 2
+
+
+async def test_a_draft_that_is_kept_is_tried_by_its_name(world: World, database: Database) -> None:
+    await ten_people(world)
+    narrow = own("08:00-10:00", pack="acme-hours")
+    async with transaction(world.db) as connection:
+        kept = await drafts.draft(connection, TENANT, narrow, "acme-hours.yaml", "ann")
+    for named in ("acme-hours", kept.name):
+        told = await asyncio.to_thread(
+            run, database, "--against", named, "--tenant", TENANT, "--jobs", "1"
+        )
+        assert told.exit_code == 0, told.output
+        assert "18 decisions asked again: 15 would change." in told.output
+        assert "acme-hours-day" in told.output
+    nobodys = await asyncio.to_thread(run, database, "--against", "acme-hours", "--jobs", "1")
+    assert (nobodys.exit_code, "say --tenant" in nobodys.output) == (2, True)
+    none = await asyncio.to_thread(run, database, "--against", "acme-our", "--tenant", TENANT)
+    assert (none.exit_code, "acme-our is no draft of acme" in none.output) == (1, True)

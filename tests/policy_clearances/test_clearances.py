@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.events.loans import FeedWatermark
 from services.events.permits import Verdict
 from services.policy.clearances import filed
 from services.policy.clearances.question import Actor, Content, Point
@@ -12,7 +13,7 @@ from services.policy.clearances.release import release
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.policy_clearances.asking import ask, redeem
-from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, pack, stop, who
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, debt, pack, stop, who
 from tests.policy_service.world import World
 
 NIGHT = datetime(2026, 6, 3, 2, 0, tzinfo=UTC)  # 22:00 in New York
@@ -202,6 +203,18 @@ async def test_what_is_not_known_is_not_allowed(
     answer = await ask(world, "ada", **changes)
     assert (answer.verdict, answer.code) == (verdict, code)
     assert [reason.code for reason in answer.reasons] == [code]
+
+
+async def test_a_stale_source_lets_the_loans_of_another_be_asked_about(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    for source, minutes in (("slow", 2), ("core", 0)):
+        as_of = AFTERNOON - timedelta(minutes=minutes)
+        mark = FeedWatermark(tenant=TENANT, source=source, as_of=as_of, bound_seconds=60)
+        await world.send("loan.changed", mark)
+    for name, source, verdict in (("ada", "slow", "defer"), ("ben", "core", "allow")):
+        await world.person(name)
+        await world.send("loan.changed", debt(name, version=2, source=source))
+        assert (await ask(world, name)).verdict == verdict
 
 
 async def test_nothing_is_owed_nothing_is_said(world: World) -> None:

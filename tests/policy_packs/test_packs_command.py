@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from services.policy import pack_lint, pack_text
 from services.policy.cli_packs import packs
 from services.policy.pack import load_shipped, load_text, shipped
+from tests.policy_versions.own import CASES, own
 
 HOUSE = (pack_lint.SHIPPED / "house.yaml").read_text()
 
@@ -146,6 +147,33 @@ def test_a_pack_without_cases_is_advised_to_have_some(tmp_path: Path) -> None:
     said = run("lint", path)
     assert said.exit_code == 0
     assert f"advice  {path}:1: has no cases; add " in said.output
+
+
+@pytest.mark.parametrize("place", ["mine.cases.yaml", "cases/mine.yaml"])
+def test_the_cases_beside_a_file_of_ones_own_are_asked(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(own("09:00-20:00", pack="mine", rule="mine-day"), encoding="utf-8")
+    cases = tmp_path / place
+    cases.parent.mkdir(exist_ok=True)
+    at_night = CASES.replace("packs: [acme-hours]", "packs: [mine, house]")
+    cases.write_text(at_night, encoding="utf-8")
+    said = run("lint", str(path))
+    assert said.exit_code == 0, said.output
+    assert "has no cases" not in said.output
+
+    cases.write_text(at_night.replace("decision: defer", "decision: suppress"), encoding="utf-8")
+    for options in ((), ("--quiet",)):
+        said = run("lint", str(path), *options)
+        assert said.exit_code == 1
+        assert (
+            f"error   {cases}:1: case acme-at-night: the answer is defer, not as expected"
+            in said.output
+        )
+    cases.write_text(at_night.replace("house]", "houze]"), encoding="utf-8")
+    said = run("lint", str(path))
+    assert (said.exit_code, "houze" in said.output) == (1, True)
+    cases.write_text("cases: 3", encoding="utf-8")
+    assert "has no list `cases`" in run("lint", str(path)).output
 
 
 def test_a_diff_says_what_got_tighter_and_what_looser(tmp_path: Path) -> None:

@@ -48,7 +48,14 @@ def known_events(name: str) -> list[Any]:
     return [borrower, phone, debt(name)]
 
 
-def debt(name: str, *, owed: int = 10_000, version: int = 1, tenant: str = TENANT) -> DebtChanged:
+def debt(
+    name: str,
+    *,
+    owed: int = 10_000,
+    version: int = 1,
+    tenant: str = TENANT,
+    source: str | None = None,
+) -> DebtChanged:
     """What an invented person owes on the first installment of their one loan."""
     return DebtChanged(
         tenant=tenant,
@@ -61,6 +68,7 @@ def debt(name: str, *, owed: int = 10_000, version: int = 1, tenant: str = TENAN
         product=Product.PERSONAL_LOAN,
         role=Role.CREDITOR,
         due_date=dt.date(2026, 6, 3),
+        source=source,
     )
 
 

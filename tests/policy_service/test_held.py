@@ -133,6 +133,42 @@ async def test_the_sweep_wakes_when_the_business_clock_is_stepped(world: World) 
         sweep.cancel()
 
 
+async def test_what_is_held_is_asked_again_when_a_recorded_activation_begins_and_when_it_ends(
+    world: World,
+) -> None:
+    begins, ends = AFTERNOON + timedelta(hours=1), AFTERNOON + timedelta(hours=2)
+    await world.person("ada")
+    await world.person("bea", tenant="zeta")
+    await world.send("reminder.due", due("ada"), due("bea", tenant="zeta"))
+    async with transaction(world.db) as connection:
+        for pack_id in ("us-fed", "us-nyc"):
+            later = Activation(pack=pack_id, by="ann", approved_by="bob", active_from=begins)
+            await activate(connection, world.rule_sets, TENANT, later, sandbox=True)
+        ended = Deactivation(pack="us-nyc", by="ann", approved_by="bob", at=ends)
+        await deactivate(connection, TENANT, ended)
+    # As long after as the slow sweep waits at most: nothing but a change hastens it.
+    await world.owner.execute("UPDATE policy.held SET retry_at = now() + interval '1 hour'")
+    assert not await upkeep._sweep_once(world.db, world.rule_sets, world.outbox)
+    assert await world.out() == []
+
+    await world.at(begins)
+    await upkeep._sweep_once(world.db, world.rule_sets, world.outbox)
+    [event] = await world.out()
+    assert (event["topic"], event["tenant"]) == ("reminder.allowed", TENANT)
+    assert [row["tenant"] for row in await world.rows("held")] == ["zeta"]
+
+    # Held again, for another reason; the end of a pack is noticed as its beginning was.
+    await world.borrower("ada", zones=("Mars/Olympus",), version=2)
+    await world.send("reminder.due", due("ada"))
+    await world.owner.execute("UPDATE policy.held SET retry_at = now() + interval '1 hour'")
+    hours = "SELECT count(*) FROM policy.held WHERE retry_at > now() + interval '30 minutes'"
+    assert not await upkeep._sweep_once(world.db, world.rule_sets, world.outbox)
+    assert await world.owner.fetchval(hours) == 2
+    await world.at(ends)
+    await upkeep._sweep_once(world.db, world.rule_sets, world.outbox)
+    assert await world.owner.fetchval(hours) == 1
+
+
 async def test_an_activation_needs_a_second_person(world: World) -> None:
     asked = Activation(pack="us-fed", by="Ann", approved_by="ann ")
     async with transaction(world.db) as connection:

@@ -16,6 +16,7 @@ from tests.policy_service.events import (
     attempt,
     cancelled,
     cap,
+    debt,
     due,
     pack,
     stop,
@@ -117,6 +118,30 @@ async def test_a_stale_feed_defers_ever_longer_and_the_lowest_partition_counts(
     asked = msgspec.structs.replace(asked, emission=7)
     await world.send("reminder.due", asked)
     assert (await world.redeem_one(attempt(asked))).verdict is Verdict.ALLOW
+
+
+async def test_a_stale_source_defers_its_own_debts_and_those_of_no_known_source(
+    world: World,
+) -> None:
+    """Ada's loan is of the stale source, Ben's of the fresh one; nobody knows whose Cy's is, and
+    Di's source never declared a watermark: any of the two may be the one that feeds them."""
+    await world.rules(pack(WINDOW))
+    for source, seconds in (("slow", 61), ("core", 10)):
+        as_of = AFTERNOON - timedelta(seconds=seconds)
+        mark = FeedWatermark(tenant=TENANT, source=source, as_of=as_of, bound_seconds=60)
+        await world.send("loan.changed", mark)
+    answers = {}
+    for name, source in (("ada", "slow"), ("ben", "core"), ("cy", None), ("di", "other")):
+        await world.person(name)
+        await world.send("loan.changed", debt(name, version=2, source=source))
+        answers[name] = await world.redeem_one(await world.ready(name))
+    assert {name: answer.code for name, answer in answers.items()} == {
+        "ada": "feed_stale",
+        "ben": None,
+        "cy": "feed_stale",
+        "di": "feed_stale",
+    }
+    assert answers["ben"].verdict is Verdict.ALLOW
 
 
 async def test_a_channel_refused_for_good_leaves_the_reminder_to_the_others(world: World) -> None:

@@ -26,6 +26,8 @@ CLOCK = {
     "Explain yesterday's refusal": datetime(2026, 6, 5, 13, 0, tzinfo=UTC),
     "Roll back": datetime(2026, 6, 5, 15, 0, tzinfo=UTC),
 }
+# Whose database a heading speaks of; without a word, policy's.
+DATABASE = {"Look at what was taken for a stop": "notifier"}
 
 
 class Command(NamedTuple):
@@ -78,13 +80,16 @@ async def test_each_command_of_the_officers_day_does_what_the_document_says(
             await world.send("reminder.due", late)
         if block["title"] in CLOCK:
             await world.at(CLOCK[block["title"]])
+        if block["title"]:
+            whose = DATABASE.get(block["title"], "policy")
+            monkeypatch.setenv("DUNWELL_DATABASE_URL", database.dsn(whose))
         if block["kind"] == "yaml":
             Path(block["more"].strip()).write_text(block["text"], encoding="utf-8")
         if block["kind"] == "console":
             for command in commands(block["text"], block["more"]):
                 assert_printed(command, await typed(command, variables))
                 number += 1
-    assert number == 20
+    assert number == 21
 
 
 def test_every_subcommand_of_policy_teaches_how_it_is_typed() -> None:

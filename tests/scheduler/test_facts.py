@@ -98,6 +98,17 @@ async def test_an_older_version_changes_nothing(context: Context, db: Pool) -> N
     assert await published(db) == []
 
 
+async def test_a_debt_names_the_source_of_its_loan_and_a_change_of_it_is_told(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK)
+    [debt] = await published(db, DebtChanged)
+    assert debt.source == "events"
+    await record(context, db, loan(version=2, source="core"))
+    [debt] = await published(db, DebtChanged)
+    assert (debt.source, debt.version) == ("core", 2)
+
+
 async def test_a_payment_in_part_tells_the_debt_and_cancels_nothing(
     context: Context, db: Pool
 ) -> None:

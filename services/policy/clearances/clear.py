@@ -76,7 +76,7 @@ def _early(scene: Scene, question: Question, debt: Row | None) -> Ruling:
     owed = debt["outstanding_minor"] if debt else 1
     if owed == 0 and question.purpose in ("reminder", "collection"):
         return refusal(Outcome.SUPPRESS, "paid")
-    if debt is None or scene.stale:
+    if debt is None or scene.feeds.stale(scene.tenant, debt["source"]):
         return refusal(Outcome.DEFER, "feed_stale", wait(scene.known.now, 0))
     return Ruling(outcome=Outcome.ALLOW)
 

@@ -13,6 +13,7 @@ from services.policy.clearances.clear import Cleared
 from services.policy.clearances.filed import SQL, Answered, ledger_id
 from services.policy.clearances.question import Question, ledger_entry
 from services.policy.clearances.scene import Scene
+from services.policy.feeds import feeds
 from services.policy.known import Row
 from services.policy.locks import (
     SubjectsChanged,
@@ -157,7 +158,7 @@ async def _scene(
         installments=installments,
         rule_sets=rule_sets,
         active=active.get(tenant, ()),
-        stale=tenant in await activation.stale_tenants(connection, [tenant], now),
+        feeds=await feeds(connection, [tenant], now),
         limits=await visit_limits.read(connection, tenant) if visit else visits.Limits(),
         unreported=bool(unreported),
     )

@@ -10,6 +10,7 @@ from services.events.words import Channel, Stage
 from services.policy import facts as v1
 from services.policy.clearances import visits
 from services.policy.clearances.question import Question
+from services.policy.feeds import Feeds
 from services.policy.gather import Asked, candidate_zones, facts_for
 from services.policy.known import Known, Row
 from services.policy.rulesets import Active, RuleSets
@@ -28,7 +29,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     installments: Sequence[Row]  # of the loan, oldest first
     rule_sets: RuleSets
     active: Active
-    stale: bool
+    feeds: Feeds
     limits: visits.Limits
     unreported: bool
 

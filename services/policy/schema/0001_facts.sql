@@ -50,7 +50,22 @@ CREATE TABLE debts (
     due_date           date NOT NULL,
     account            text,
     creditor           text,
+    source             text,  -- the feed that tells of it; null: not known
     PRIMARY KEY (loan_id, installment_number, tenant)
+);
+
+-- What was owed has changed: a payment, its reversal, a closure; in business time as we heard of it.
+CREATE TABLE debt_moves (
+    tenant             text NOT NULL,
+    move_id            uuid NOT NULL DEFAULT gen_random_uuid(),
+    borrower_id        uuid NOT NULL,
+    loan_id            text NOT NULL,
+    installment_number integer NOT NULL,
+    before_minor       bigint NOT NULL,
+    outstanding_minor  bigint NOT NULL,
+    currency           text NOT NULL,
+    at                 timestamptz NOT NULL,
+    PRIMARY KEY (borrower_id, at, move_id, tenant)
 );
 
 -- A source's watermark is copied into every partition behind the events it covers: what we know

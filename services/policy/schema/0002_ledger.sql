@@ -28,6 +28,8 @@ CREATE TABLE contacts (
     -- What a plain message of ours has not, by the names of facts v1: class, person, place,
     -- collector, technology, event, consented, in_reply_to, requests_contact, debts, allocated_to.
     more             jsonb,
+    -- What the notifier told of it, in the order heard: state, at (business time), code, outcome, reason.
+    receipts         jsonb,
     PRIMARY KEY (contact_id, tenant)
 ) WITH (fillfactor = 85);  -- the outcome of each row moves once or twice: let it stay on its page
 -- Statistics of a column that moves on within seconds are always those of another hour.

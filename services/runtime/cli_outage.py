@@ -1,0 +1,109 @@
+"""What a command says when PostgreSQL or Kafka is away: what was tried, and what to set."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import asyncpg
+import click
+
+from services.runtime.settings import PREFIX, ServiceSettings
+
+_EXAMPLE = "postgresql://role:password@host:5432/database"
+_AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
+_NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+
+
+def environment(name: str) -> str:
+    """A variable, or the content of the file its `_FILE` twin names; else exit 2 saying so."""
+    if value := os.environ.get(PREFIX + name):
+        return value
+    path = os.environ.get(f"{PREFIX}{name}_FILE")
+    if not path:
+        raise click.UsageError(f"{PREFIX}{name} (or {PREFIX}{name}_FILE) is required.")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "no text"
+        raise click.UsageError(f"{PREFIX}{name}_FILE: cannot read that file ({why}).") from None
+
+
+@contextmanager
+def database_reached(url: str, variable: str) -> Iterator[None]:
+    """Inside, PostgreSQL at `url` is asked; whatever it has against that is a sentence and exit 1.
+
+    `variable` is where the URL came from.  A URL that is none exits with 2.
+    """
+    try:
+        where = f"PostgreSQL at {_place(url)}"
+    except ValueError:
+        raise click.UsageError(f"{variable} is no usable URL: write {_EXAMPLE}") from None
+    try:
+        yield
+    except asyncpg.InvalidAuthorizationSpecificationError:
+        _fail(f"{where} refused the role or its password: correct {variable}")
+    except asyncpg.InvalidCatalogNameError:
+        _fail(f"{where}: there is no such database; create it, or correct {variable}")
+    except _NOT_MIGRATED:
+        _fail(f"{where} lacks our tables: run `dunwell migrate`, or correct {variable}")
+    except _AWAY as error:
+        _fail(f"{where} can't be reached ({_why(error)}): start it, or correct {variable}")
+    except asyncpg.InterfaceError as error:
+        if isinstance(error, ValueError):  # an option of the URL that PostgreSQL has not
+            raise click.UsageError(f"{variable} is no usable URL: write {_EXAMPLE}") from None
+        _fail(f"{where} went away ({_why(error)}): try again, or correct {variable}")
+    except asyncpg.PostgresError as error:
+        _fail(f"{where}: the database said no: {error.args[0] if error.args else _why(error)}")
+
+
+@contextmanager
+def stream_reached(settings: ServiceSettings) -> Iterator[None]:
+    """Inside, the stream that the settings name is asked."""
+    if settings.stream == "postgres":
+        name = "STREAM_DATABASE_URL" if settings.stream_database_url else "DATABASE_URL"
+        with database_reached(settings.stream_database_url or settings.database_url, PREFIX + name):
+            try:
+                yield
+            except LookupError as error:
+                _fail(str(error.args[0]))
+        return
+    from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+
+    from services.runtime.stream_kafka import TopicsWrong
+
+    where = f"Kafka at {settings.kafka_bootstrap_servers}"
+    variable = f"{PREFIX}KAFKA_BOOTSTRAP_SERVERS"
+    try:
+        yield
+    except (TopicsWrong, LookupError) as error:
+        _fail(f"{where}: {error.args[0]}")
+    except (OSError, KafkaConnectionError, KafkaTimeoutError) as error:
+        also = f"{PREFIX}KAFKA_SECURITY_PROTOCOL"
+        _fail(
+            f"{where} can't be reached ({_why(error)}): start it, or correct {variable}"
+            f" (or {also}, if it wants TLS)"
+        )
+    except KafkaError as error:
+        _fail(f"{where} said no ({_why(error)}): check {variable} and what this user may do there")
+
+
+def _place(url: str) -> str:
+    """Host, port and database; never the password, nor the name of a role.  Or ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError
+    return f"{parts.hostname or 'its socket'}:{parts.port or 5432}{parts.path}"
+
+
+def _why(error: BaseException) -> str:
+    """Its kind: the text may be empty, or many lines."""
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or type(error).__name__
+
+
+def _fail(sentence: str) -> NoReturn:
+    text = sentence if sentence.endswith(".") else sentence + "."
+    raise click.ClickException(text) from None

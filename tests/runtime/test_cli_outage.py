@@ -1,0 +1,116 @@
+"""A command that reaches nobody says what it tried and what to set, and shows no traceback."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click import ClickException
+
+from services.runtime.cli_outage import stream_reached
+from services.runtime.settings import ServiceSettings, read
+from services.runtime.stream_kafka import TopicsWrong
+from tests.database import Database
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORDS = {f"DUNWELL_{s}_PASSWORD": "p" for s in ("SCHEDULER", "POLICY", "NOTIFIER")}
+SECRETS = {"DUNWELL_IDENTITY_KEY": "i" * 32, "DUNWELL_API_KEY_PEPPER": "p" * 32}
+ISSUE = ("keys", "issue", "--tenant", "acme", "--scope", "ingest", "--label", "test")
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """A port of this machine at which nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{held.getsockname()[1]}"
+
+
+def dunwell(*words: str, **environment: str) -> tuple[int, str, str]:
+    """Exit code, what it printed, and what it said of errors."""
+    done = subprocess.run(
+        [sys.executable, "-m", "services", *words],
+        cwd=ROOT, env=SECRETS | PASSWORDS | environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def assert_one_sentence(told: tuple[int, str, str], *named: str) -> None:
+    code, printed, said = told
+    assert (code, printed) == (1, ""), told
+    assert said.startswith("Error: "), said
+    assert said.endswith(".\n"), said
+    assert said.count("\n") == 1, said
+    assert all(each in said for each in named), said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [
+        (("migrate",), "DUNWELL_ADMIN_DATABASE_URL"),
+        (ISSUE, "DUNWELL_DATABASE_URL"),
+        (("keys", "revoke", "0123456789ab"), "DUNWELL_DATABASE_URL"),
+        (("policy", "status", "--tenant", "acme"), "DUNWELL_DATABASE_URL"),
+        (("policy", "backtest", "--verify"), "DUNWELL_DATABASE_URL"),
+        (("reviews", "list", "--tenant", "acme"), "DUNWELL_DATABASE_URL"),
+    ],
+)
+def test_a_database_that_is_away_is_named_with_its_variable(
+    nowhere: str, words: tuple[str, ...], variable: str
+) -> None:
+    url = f"postgresql://policy:secret@{nowhere}/dunwell"
+    told = dunwell(*words, **{variable: url})
+    assert_one_sentence(told, f"PostgreSQL at {nowhere}/dunwell can't be reached", variable)
+
+
+@pytest.mark.parametrize("words", [("topics",), ("dlq", "list"), ("dlq", "replay")])
+def test_a_stream_that_is_away_is_named_with_its_variable(
+    nowhere: str, words: tuple[str, ...]
+) -> None:
+    database = {"DUNWELL_DATABASE_URL": f"postgresql://policy:secret@{nowhere}/dunwell"}
+    told = dunwell(*words, **database, DUNWELL_STREAM="postgres")
+    assert_one_sentence(told, nowhere, "DUNWELL_DATABASE_URL")
+    kafka = {"DUNWELL_STREAM": "kafka", "DUNWELL_KAFKA_BOOTSTRAP_SERVERS": nowhere}
+    told = dunwell(*words, **database, **kafka)
+    assert_one_sentence(told, f"Kafka at {nowhere}", "DUNWELL_KAFKA_BOOTSTRAP_SERVERS")
+
+
+async def test_a_database_that_refuses_us_or_lacks_our_tables_says_so(database: Database) -> None:
+    url = database.dsn("policy")
+    wrong = url.replace(url.partition("@")[0].rpartition(":")[2], "secret", 1)
+    missing = url.rpartition("/")[0] + "/nobodys"
+    for given, said in (
+        (wrong, "refused the role or its password"),
+        (missing, "there is no such database"),
+        (database.admin_dsn, "lacks our tables: run `dunwell migrate`"),
+    ):
+        told = await asyncio.to_thread(dunwell, *ISSUE, DUNWELL_DATABASE_URL=given)
+        assert_one_sentence(told, said, "DUNWELL_DATABASE_URL")
+
+
+@pytest.mark.parametrize("url", ["postgresql://policy@[::1/x", "mysql://policy@127.0.0.1/x"])
+def test_what_is_no_url_is_a_mistake_of_usage(url: str) -> None:
+    code, _, said = dunwell(*ISSUE, DUNWELL_DATABASE_URL=url)
+    assert code == 2
+    assert "DUNWELL_DATABASE_URL" in said
+    code, _, said = dunwell(*ISSUE, DUNWELL_DATABASE_URL_FILE="/nowhere/at/all")
+    assert code == 2
+    assert "DUNWELL_DATABASE_URL_FILE: cannot read that file" in said
+
+
+def test_topics_that_are_wrong_are_named_with_the_cluster() -> None:
+    given = {
+        **SECRETS,
+        "DUNWELL_DATABASE_URL": "postgresql://policy@127.0.0.1/x",
+        "DUNWELL_STREAM": "kafka",
+    }
+    settings = read(ServiceSettings, given)
+    wrong = "reminder.due has 3 partitions instead of 12. Keys would land elsewhere: make it anew."
+    with pytest.raises(ClickException) as refused, stream_reached(settings):
+        raise TopicsWrong(wrong)
+    assert refused.value.message == f"Kafka at 127.0.0.1:9092: {wrong}"
+    assert refused.value.exit_code == 1
