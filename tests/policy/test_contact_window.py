@@ -68,7 +68,7 @@ def test_a_second_pass_of_half_an_hour_is_closed() -> None:
 
 
 def test_a_date_that_was_left_out_is_one_long_gap() -> None:
-    """Friday 30 December 2011 never came to Apia: its window opens, and Thursday's closes, in it."""
+    """Apia had no Friday 30 December 2011: its window opens, and Thursday's closes, in the gap."""
     apia = [{"zone": "Pacific/Apia", "basis": "address"}]
     saturday = facts("2011-12-30T10:30:00Z", zones=apia)  # 00:30
     assert answer(window(fri="20:00-02:00"), saturday) == "allow"
