@@ -1,6 +1,7 @@
 """Case files: questions to the rules with the answers expected (cases/README.md).
 
-A malformed case is that case's error; the other cases of the file are still answered.
+A malformed case is that case's error; the other cases of the file are still answered. A case
+that expects nothing is answered too, but is not right.
 """
 
 from collections.abc import Iterator, Mapping
@@ -131,7 +132,8 @@ def _answer(case: object, origin: Origin, drafts: Mapping[str, Pack], *, again: 
     error: str | None = None
     try:
         given = _well_formed(case, origin)
-        expect = read(Expect, given["expect"], ("expect",))
+        if "expect" in given:
+            expect = read(Expect, given["expect"], ("expect",))
         if again:
             raise Invalid(("id",), f"{shown(name)} is used twice in this file; rename one")
         facts, now = question_from(given["facts"])
@@ -178,7 +180,7 @@ def _well_formed(case: object, origin: Origin) -> Mapping[str, object]:
     given = known_keys(case, _KEYS, ())
     for twice in origin.document.problems_in(origin.path):
         raise Invalid(twice.path[len(origin.path) :], twice.text)
-    for key in ("id", "facts", "expect"):
+    for key in ("id", "facts"):
         if key not in given:
             raise Invalid((key,), "is required; add it")
     read(Id, given["id"], ("id",))

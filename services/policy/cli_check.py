@@ -14,7 +14,8 @@ def check_command(files: tuple[str, ...], as_json: bool) -> None:
     """Ask the rules the questions in case FILEs and compare the answers with those expected.
 
     A case names shipped packs, or holds rules of its own, or both; its facts; and the answer
-    it expects. A malformed case is answered with an error; the others are still answered.
+    it expects. A malformed case is answered with an error; the others are still answered. So is
+    a case that expects nothing, but it is not right.
 
     \b
     Exit status:  0  every case is right
@@ -58,6 +59,8 @@ def _line(answer: Answer) -> str:
         line += f"  {answer.error}"
     if not answer.ok and answer.expect is not None:
         line += f"  (expected {_expected(answer)})"
+    elif answer.expect is None and answer.error is None:
+        line += "  (nothing expected; add `expect`)"
     elif (
         answer.expect is not None and answer.expect.code and answer.expect.code not in codes.split()
     ):

@@ -127,6 +127,17 @@ def test_a_malformed_case_is_its_own_error_and_the_others_are_answered(
     assert result.exit_code == 1
 
 
+def test_a_case_that_expects_nothing_is_answered_but_not_right(tmp_path: Path) -> None:
+    asked = case("{decision: allow}").replace("  expect: {decision: allow}", "")
+    result = run(tmp_path, f"cases:\n{asked}", options=("--json",))
+    answer = json.loads(result.stdout)
+    assert (answer["decision"], answer["until"]) == ("defer", "2026-05-13T12:00:00Z")
+    assert answer["ok"] is False
+    assert "error" not in answer
+    assert result.exit_code == 1
+    assert "(nothing expected; add `expect`)" in run(tmp_path, f"cases:\n{asked}").stdout
+
+
 def test_a_file_that_cannot_be_read_is_said_and_the_others_are_answered(tmp_path: Path) -> None:
     right = "cases:\n" + case("{decision: defer, until: '2026-05-13T12:00:00Z'}")
     result = run(tmp_path, "cases: [", right, "just text")
