@@ -41,6 +41,11 @@ class Lane:
         self._batches: set[asyncio.Task[None]] = set()
         self.taken = asyncio.Event()  # there is room again
 
+    @property
+    def crowded(self) -> bool:
+        """More than half full."""
+        return len(self.waiting) * 2 > self.capacity
+
     def add(self, ready: Sequence[Ready]) -> None:
         self.waiting.extend(ready)
         self._changed.set()
@@ -146,16 +151,16 @@ class Dispatcher:
             except Exception as error:
                 log.get().warning("claim_failed", error=type(error).__name__)
                 await asyncio.sleep(POLL_SECONDS)
-            if found.seen < CLAIM or found.crowded:
+            crowded = found.crowded | {one.channel for one in found.claimed}
+            if found.seen < CLAIM or any(self._lanes[name].crowded for name in crowded):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POLL_SECONDS):
-                        await self._wait(found.crowded)
+                        await self._wait(crowded)
 
     async def _wait(self, crowded: Collection[ChannelName]) -> None:
         """Until there may be more to claim; a claim of a few costs nearly as much as of many."""
         await self._wake.wait()
-        lanes = [self._lanes[name] for name in crowded]
-        while any(len(lane.waiting) * 2 > lane.capacity for lane in lanes):
+        while any(self._lanes[name].crowded for name in crowded):
             self._wake.clear()
             await self._wake.wait()
 
