@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import msgspec
+import pytest
 
 from services.events.permits import Redeem, Redeemed, Verdict
 from services.policy import handlers, intake, locks
@@ -103,6 +104,43 @@ async def test_sixteen_redeemers_bring_nobody_over_a_cap(world: World) -> None:
     assert all(by_point[f"cp_shared{i}"] == CAP for i in range(5))
     assert sorted(by_home.values()) == [CAP] * 5
     assert all(by_person[who(name)] == CAP for name in names[20:])
+
+
+COUNTING = {
+    "rolling": "window: {rolling: 24h}, key: [person]",
+    "days": "window: {days: 7}, key: [person]",
+    "week": "window: {calendar: week}, key: [person]",
+    "month": "window: {calendar: month}, key: [person]",
+    "debt": "window: {days: 7}, key: [debt]",
+    "point": "window: {days: 7}, key: [contact_point]",
+    "household": "window: {days: 7}, key: [household]",
+    "collector": "window: {days: 7}, key: [person, debt, collector]",
+    "connected": "window: {days: 7}, key: [person], counts: {unit: connected}",
+    "conversation": "window: {days: 7}, key: [person], counts: {unit: conversation}",
+    "sent": "window: {days: 7}, key: [person], counts: {unit: sent}",
+    "successful": "window: {days: 7}, key: [person], counts: {unit: successful}",
+    "electronic": "window: {days: 7}, key: [person], counts: {channels: [electronic]}",
+}
+
+
+@pytest.mark.parametrize("counting", COUNTING)
+async def test_whatever_a_cap_counts_redeemers_at_once_keep_it(world: World, counting: str) -> None:
+    """A place that is booked counts in every unit until it is known what became of it."""
+    one = f"{{id: t-cap, kind: frequency_cap, cite: [test], max: {CAP}, {COUNTING[counting]}}}"
+    await world.rules(pack(WINDOW, one))
+    names = ["ada", "bea", "cyd"]
+    for name in names:
+        await world.borrower(name)
+        await world.phone(name)
+        await world.debt(name)
+    dues = [due(name) for name in names for _ in range(5)]
+    await world.send("reminder.due", *dues)
+    await world.out()
+    answers = await in_parallel(world, random.sample([attempt(one) for one in dues], 15), batch=2)
+    allowed = {r.attempt_id for r, answer in answers if answer.verdict is Verdict.ALLOW}
+    booked = await world.rows("contacts", outcome="reserved")
+    assert {row["contact_id"] for row in booked} == allowed
+    assert Counter(row["borrower_id"] for row in booked) == {who(name): CAP for name in names}
 
 
 async def test_nothing_is_allowed_after_a_stop_or_a_payment_was_committed(world: World) -> None:
