@@ -18,6 +18,8 @@ def stop_when(rule: Map, case: Case, t: datetime, zones: list[str], cals: Map) -
             continue
         if "ended" in stop and case.now >= instant(stop["ended"]):
             continue
+        if "from" not in stop and "received" in stop and t < instant(stop["received"]):
+            continue  # not begun, wherever that is
         try:
             lives = any(
                 _in_period(rule.get("received_within"), stop, case, z, cals)
