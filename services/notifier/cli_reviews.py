@@ -1,9 +1,6 @@
 """`dunwell reviews`: look at the stops that were taken from a message in doubt, and settle them."""
 
-import asyncio
-import sys
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import click
@@ -11,13 +8,9 @@ import msgspec
 
 from services.notifier import reviews
 from services.notifier.reviews import Settlement, Settling
-from services.runtime import database
-from services.runtime.cli_outage import database_reached, environment
+from services.runtime.cli_database import on_database
 from services.runtime.database import Connection
 from services.runtime.settings import PREFIX
-from services.runtime.web import Problem
-
-T = TypeVar("T")
 
 _tenant = click.option(
     "--tenant", required=True, envvar=PREFIX + "TENANT", help=f"Whose; or set {PREFIX}TENANT."
@@ -57,7 +50,7 @@ def list_command(tenant: str, settled: bool, as_json: bool) -> None:
     async def run(connection: Connection) -> list[dict[str, Any]]:
         return await read(connection, tenant)
 
-    rows = _on_database(run)
+    rows = on_database("notifier", run)
     for row in rows:
         if as_json:
             click.echo(msgspec.json.encode(row))
@@ -108,23 +101,4 @@ def _settle(
     async def run(connection: Connection) -> reviews.ReviewAnswer:
         return await reviews.settle(connection, tenant, review, settling, how)
 
-    return _on_database(run)
-
-
-def _on_database(run: Callable[[Connection], Awaitable[T]]) -> T:
-    """In one transaction on the notifier's database; what is wrong is said, not traced."""
-    url = environment("DATABASE_URL")
-
-    async def go() -> T:
-        async with (
-            database.pool(url, schema="notifier", max_size=1) as db,
-            database.transaction(db) as connection,
-        ):
-            return await run(connection)
-
-    try:
-        with database_reached(url, f"{PREFIX}DATABASE_URL"):
-            return asyncio.run(go())
-    except Problem as problem:
-        click.echo(f"Refused: {problem.detail}.", err=True)
-        sys.exit(1)
+    return on_database("notifier", run)

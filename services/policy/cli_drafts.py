@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from services.policy import drafts
-from services.policy.cli_writing import BY, TENANT, on_database
+from services.policy.cli_options import BY, TENANT
 from services.policy.draft_check import Checked
 from services.policy.drafts import Draft
+from services.runtime.cli_database import on_database
 from services.runtime.database import Connection
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -32,7 +33,7 @@ def draft_command(file: Path, tenant: str, by: str) -> None:
     async def run(connection: Connection) -> Draft:
         return await drafts.draft(connection, tenant, text, str(file), by)
 
-    kept = on_database(run)
+    kept = on_database("policy", run)
     click.echo(f"Kept as {kept.name}, drafted by {kept.drafted_by}: {kept.state}.")
     if kept.checked_at is None:
         click.echo(f"Next: dunwell policy check {kept.name} --cases FILE")
@@ -65,7 +66,7 @@ def check_command(draft: str, tenant: str, cases: Path) -> None:
     async def run(connection: Connection) -> Checked:
         return await drafts.check(connection, tenant, draft, text, str(cases))
 
-    checked = on_database(run)
+    checked = on_database("policy", run)
     click.echo(f"{draft} passed: {checked.cases_right} case(s) right.")
     for each in checked.loosens:
         click.echo(f"It {drafts.said_of(each)}.")
@@ -94,7 +95,7 @@ def approve_command(draft: str, tenant: str, by: str, loosens_own: bool) -> None
     async def run(connection: Connection) -> Draft:
         return await drafts.approve(connection, tenant, draft, by, loosens_own=loosens_own)
 
-    done = on_database(run)
+    done = on_database("policy", run)
     click.echo(f"{done.name} is approved by {done.approved_by}; drafted by {done.drafted_by}.")
     if done.loosens:
         click.echo(f"Recorded: it loosens {', '.join(done.loosens)}.")

@@ -10,9 +10,10 @@ import click
 import msgspec
 
 from services.policy import explain, jurisdictions
-from services.policy.cli_reading import reading, setting
+from services.policy.cli_reading import reading
 from services.policy.rulesets import RuleSets
 from services.policy.sentences import LANGUAGES
+from services.runtime.cli_database import setting
 from services.runtime.settings import PREFIX
 from services.runtime.web import Problem
 

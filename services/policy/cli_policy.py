@@ -9,12 +9,13 @@ from services.policy import activation, explain, jurisdictions, rollback
 from services.policy.activation import Activation, Deactivation
 from services.policy.cli_backtest import backtest_command
 from services.policy.cli_drafts import approve_command, check_command, draft_command
+from services.policy.cli_options import APPROVED_BY, BY, TENANT, beside_the_sandbox
 from services.policy.cli_reading import Instant
 from services.policy.cli_status import status_command
 from services.policy.cli_whatif import whatif_command
-from services.policy.cli_writing import APPROVED_BY, BY, TENANT, beside_the_sandbox, on_database
 from services.policy.rollback import Rollback, RolledBack
 from services.policy.rulesets import RuleSets
+from services.runtime.cli_database import on_database
 from services.runtime.database import Connection
 
 
@@ -79,7 +80,7 @@ def activate(
             connection, rule_sets, tenant, asked, sandbox=beside_the_sandbox()
         )
 
-    done = on_database(run)
+    done = on_database("policy", run)
     click.echo(f"{done.pack} ({done.status}) decides for {tenant} from {done.active_from:%FT%TZ}.")
     click.echo(f"Its text is kept as {done.version[:12]}.")
 
@@ -102,7 +103,7 @@ def rollback_command(pack: str, tenant: str, by: str, approved_by: str) -> None:
     async def run(connection: Connection) -> RolledBack:
         return await rollback.roll_back(connection, RuleSets(jurisdictions.load()), tenant, asked)
 
-    done = on_database(run)
+    done = on_database("policy", run)
     click.echo(
         f"{pack}@{done.now.version[:12]} decides for {tenant} again from"
         f" {done.now.active_from:%FT%TZ}, instead of {done.instead_of[:12]}."
@@ -132,7 +133,7 @@ def deactivate(
     async def run(connection: Connection) -> None:
         await activation.deactivate(connection, tenant, asked)
 
-    on_database(run)
+    on_database("policy", run)
     click.echo(f"{pack} no longer decides for {tenant}.")
 
 
@@ -144,7 +145,7 @@ def active(tenant: str) -> None:
     async def run(connection: Connection) -> list[dict[str, Any]]:
         return await activation.listed(connection, tenant)
 
-    rows = on_database(run)
+    rows = on_database("policy", run)
     for row in rows:
         until = f"{row['ended_at']:%F %H:%M}" if row["ended_at"] else "now on"
         people = f"{row['requested_by']}, approved by {row['approved_by']}"
@@ -162,7 +163,7 @@ def held(tenant: str) -> None:
     async def run(connection: Connection) -> list[dict[str, Any]]:
         return await explain.held(connection, tenant)
 
-    rows = on_database(run)
+    rows = on_database("policy", run)
     for row in rows:
         click.echo(f"{row['reminder_id']}  {row['code']:<12}  since {row['held_since']:%F %H:%MZ}")
     click.echo(f"{len(rows)} held.")

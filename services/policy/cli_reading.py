@@ -1,7 +1,6 @@
 """What the commands that only read policy's database share: the database, instants, drafts."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ from services.policy.drafts import Draft
 from services.policy.pack import shipped
 from services.policy.pack_lint import SHIPPED
 from services.runtime import database
+from services.runtime.cli_database import required
 from services.runtime.cli_outage import database_reached
 from services.runtime.database import Connection
 from services.runtime.settings import PREFIX
@@ -42,22 +42,9 @@ class Instant(click.ParamType[datetime]):
         return instant.astimezone(UTC).replace(microsecond=0)
 
 
-def setting(name: str) -> str | None:
-    """A variable, or the content of the file that its `_FILE` twin names."""
-    if value := os.environ.get(PREFIX + name):
-        return value
-    path = os.environ.get(f"{PREFIX}{name}_FILE")
-    return Path(path).read_text(encoding="utf-8").strip() if path else None
-
-
 def database_url() -> str:
     """Policy's database, or a usage error that names the variable."""
-    url = setting("DATABASE_URL")
-    if not url:
-        raise click.UsageError(
-            f"{PREFIX}DATABASE_URL (or {PREFIX}DATABASE_URL_FILE) is required: policy's database."
-        )
-    return url
+    return required("DATABASE_URL", "policy's database")
 
 
 @asynccontextmanager

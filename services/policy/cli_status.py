@@ -8,9 +8,10 @@ import click
 import msgspec
 
 from services.policy import activation, drafts
-from services.policy.cli_writing import TENANT, on_database
+from services.policy.cli_options import TENANT
 from services.policy.drafts import Draft
 from services.policy.pack import PackError, load_text
+from services.runtime.cli_database import on_database
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
 
@@ -32,7 +33,7 @@ def status_command(tenant: str, every: bool, as_json: bool) -> None:
     async def run(connection: Connection) -> list[dict[str, Any]]:
         return await status(connection, tenant)
 
-    rows = [row for row in on_database(run) if every or row["state"] not in PAST]
+    rows = [row for row in on_database("policy", run) if every or row["state"] not in PAST]
     if as_json:
         for row in rows:
             click.echo(msgspec.json.encode(row))

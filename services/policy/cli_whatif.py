@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.policy import whatif_facts, words
-from services.policy.cli_reading import Instant, database_url, pack_text, reading, setting
+from services.policy.cli_reading import Instant, database_url, pack_text, reading
 from services.policy.facts import FactsError
 from services.policy.pack import Pack, PackError, load_text
 from services.policy.replay import NotReplayable
@@ -22,6 +22,7 @@ from services.policy.whatif import Interval, intervals
 from services.policy.whatif_facts import DryRun, Question, Whose
 from services.policy.whatif_picture import cause, drawn, legend, picture
 from services.policy.whatif_svg import svg
+from services.runtime.cli_database import setting
 from services.runtime.identity import surrogate
 
 DEFAULT_RANGE = timedelta(days=7)

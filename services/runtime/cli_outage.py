@@ -1,9 +1,7 @@
 """What a command says when PostgreSQL or Kafka is away: what was tried, and what to set."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -15,20 +13,6 @@ from services.runtime.settings import PREFIX, ServiceSettings
 _EXAMPLE = "postgresql://role:password@host:5432/database"
 _AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
 _NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
-
-
-def environment(name: str) -> str:
-    """A variable, or the content of the file its `_FILE` twin names; else exit 2 saying so."""
-    if value := os.environ.get(PREFIX + name):
-        return value
-    path = os.environ.get(f"{PREFIX}{name}_FILE")
-    if not path:
-        raise click.UsageError(f"{PREFIX}{name} (or {PREFIX}{name}_FILE) is required.")
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "no text"
-        raise click.UsageError(f"{PREFIX}{name}_FILE: cannot read that file ({why}).") from None
 
 
 @contextmanager

@@ -9,13 +9,14 @@ import click
 
 from services.runtime import apikeys
 from services.runtime import migrate as migrations
-from services.runtime.cli_outage import database_reached, environment, stream_reached
+from services.runtime.cli_database import required
+from services.runtime.cli_outage import database_reached, stream_reached
 from services.runtime.settings import ServiceSettings, load
 
 
 def role_passwords() -> Mapping[str, str]:
     """Each service's database password, from DUNWELL_<SERVICE>_PASSWORD."""
-    return {name: environment(f"{name.upper()}_PASSWORD") for name in migrations.SERVICES}
+    return {name: required(f"{name.upper()}_PASSWORD") for name in migrations.SERVICES}
 
 
 @click.command()
@@ -26,7 +27,7 @@ def migrate() -> None:
     DUNWELL_POLICY_PASSWORD, DUNWELL_NOTIFIER_PASSWORD for the three roles; each may come from a
     file named by the same variable with _FILE.
     """
-    admin = environment("ADMIN_DATABASE_URL")
+    admin = required("ADMIN_DATABASE_URL")
     passwords = role_passwords()
     try:
         with database_reached(admin, "DUNWELL_ADMIN_DATABASE_URL"):
@@ -64,7 +65,7 @@ def keys() -> None:
 
 
 def _key_settings() -> tuple[str, bytes]:
-    return environment("DATABASE_URL"), environment("API_KEY_PEPPER").encode()
+    return required("DATABASE_URL"), required("API_KEY_PEPPER").encode()
 
 
 @keys.command()

@@ -1,0 +1,65 @@
+"""What commands share that work on a database: where it is, and one transaction on it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from services.runtime import database
+from services.runtime.cli_outage import database_reached
+from services.runtime.database import Connection
+from services.runtime.settings import PREFIX
+from services.runtime.web import Problem
+
+T = TypeVar("T")
+
+
+def setting(name: str) -> str | None:
+    """A variable, or the content of the file that its `_FILE` twin names.
+
+    Exit 2 if that file can't be read.
+    """
+    if value := os.environ.get(PREFIX + name):
+        return value
+    path = os.environ.get(f"{PREFIX}{name}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "no text"
+        raise click.UsageError(f"{PREFIX}{name}_FILE: cannot read that file ({why}).") from None
+
+
+def required(name: str, what: str = "") -> str:
+    """The same; without it exit 2, saying so and what it is."""
+    value = setting(name)
+    if not value:
+        ends = f": {what}." if what else "."
+        raise click.UsageError(f"{PREFIX}{name} (or {PREFIX}{name}_FILE) is required{ends}")
+    return value
+
+
+def on_database(schema: str, run: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run in one transaction on a service's database; what is wrong is said, not traced."""
+    url = required("DATABASE_URL", f"{schema}'s database")
+
+    async def go() -> T:
+        async with (
+            database.pool(url, schema=schema, max_size=1) as db,
+            database.transaction(db) as connection,
+        ):
+            return await run(connection)
+
+    try:
+        with database_reached(url, f"{PREFIX}DATABASE_URL"):
+            return asyncio.run(go())
+    except Problem as problem:
+        click.echo(f"Refused: {problem.detail}.", err=True)
+        for error in problem.errors:
+            click.echo(f"  {error.field} {error.problem}\n    → {error.fix}", err=True)
+        sys.exit(1)
