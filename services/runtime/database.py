@@ -48,6 +48,9 @@ async def pool(url: str, *, schema: str, max_size: int = 10) -> AsyncIterator[Po
             "enable_seqscan": "off",
             "random_page_cost": "1.1",
             "plan_cache_mode": "force_custom_plan",
+            # What was committed is acted on: a server that answers first and writes later forgets,
+            # when it crashes, that a message was sent.
+            "synchronous_commit": "on",
             # A lock wait or an idle transaction that outlives its statement is a fault.
             "idle_in_transaction_session_timeout": "60s",
         },

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -44,7 +43,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 class EmbeddedPostgres:
@@ -52,8 +51,8 @@ class EmbeddedPostgres:
 
     Without `data_dir` the data lives in a temporary folder that leaving `async with` removes. With
     one, the data stays and a later start continues it. `port=0` takes a free port and keeps it for
-    every restart. `durable=False` is for tests: a crash of the machine (not of the server) may lose
-    data, and a commit waits for no disk.
+    every restart. `durable=False` is for what is thrown away: nothing waits for the disk, and a
+    crash of the machine (not of the server) may lose data.
     """
 
     def __init__(
@@ -62,12 +61,11 @@ class EmbeddedPostgres:
         port: int = 0,
         *,
         durable: bool = True,
-        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port
         self._kept_data = data_dir.absolute() if data_dir else None
         self._durable = durable
-        self._settings = _SETTINGS | ({} if durable else _NOT_DURABLE) | dict(settings or {})
+        self._settings = _SETTINGS | ({} if durable else _NOT_DURABLE)
         self._user = unprivileged_user() if os.geteuid() == 0 else None
         self._scratch: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None

@@ -47,9 +47,7 @@ async def started(folder: Path, console: Console) -> AsyncIterator[Demo]:
     folder.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         with console.status("Starting PostgreSQL, the sandbox and the three services …"):
-            postgres = await stack.enter_async_context(
-                EmbeddedPostgres(settings={"synchronous_commit": "off"})
-            )
+            postgres = await stack.enter_async_context(EmbeddedPostgres(durable=False))
             world = World(
                 folder=folder, admin_url=postgres.dsn, extra={"CADENCES_DIR": str(CADENCES)}
             )

@@ -48,8 +48,9 @@ async def test_a_trial_leaves_neither_process_nor_folder_and_is_durable_by_defau
     assert not folder.exists()
 
 
-async def test_committed_rows_outlive_kill_and_restart_on_the_same_port() -> None:
-    async with EmbeddedPostgres() as server:
+@pytest.mark.parametrize("durable", [True, False])
+async def test_committed_rows_outlive_kill_and_restart_on_the_same_port(durable: bool) -> None:
+    async with EmbeddedPostgres(durable=durable) as server:
         before = server.port
         connection = await asyncpg.connect(server.dsn)
         await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)")
