@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.events import addresses, deliveries, loans, reminders, stops
+from services.events import addresses, deliveries, loans, notices, reminders, stops
 from services.events.base import Event
 
 
@@ -40,6 +40,8 @@ TOPICS: dict[str, Topic] = {
                 stops.ConsentGiven,
                 stops.ConsentRevoked,
                 stops.PreferenceStated,
+                notices.NoticeSent,
+                notices.DutyArisen,
             ),
         ),
         # from the scheduler

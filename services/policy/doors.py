@@ -1,4 +1,4 @@
-"""Policy's HTTP doors: redeem, the paid door, stops, consents, preferences, activations, why."""
+"""Policy's HTTP doors: redeem, the paid door, stops, consents, notices, activations, why."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.events.base import TENANT_PATTERN, Text
 from services.events.loans import DebtChanged
+from services.events.notices import DutyArisen, NoticeSent
 from services.events.permits import MAX_REDEEMS, RedeemAnswer, RedeemRequest
 from services.events.reminders import ReminderCancelled
 from services.events.stops import (
@@ -23,7 +24,7 @@ from services.policy.clearances.doors import ClearanceDoors
 from services.policy.handlers import Context
 from services.policy.locks import borrower_subject, lock, repeating
 from services.policy.redeem import redeem
-from services.policy.stops import StopEvent
+from services.policy.stop_problems import StopEvent, problems
 from services.policy.timeline import page_of, timeline
 from services.runtime.apikeys import EVERY_TENANT, ApiKeys
 from services.runtime.database import Pool, transaction
@@ -73,6 +74,8 @@ class Doors:
             web.post("/v1/consents", self.consent),
             web.post("/v1/consents/{id}:revoke", self.revoke),
             web.post("/v1/preferences", self.preference),
+            web.post("/v1/notices", self.notice),
+            web.post("/v1/duties", self.duty),
             web.post("/v1/activations", self.activate),
             web.post("/v1/activations:end", self.deactivate),
             web.get("/v1/activations", self.activations),
@@ -137,6 +140,14 @@ class Doors:
     async def preference(self, request: web.Request) -> web.Response:
         """A narrower time."""
         return await self._record(request, await self._event(request, PreferenceStated))
+
+    async def notice(self, request: web.Request) -> web.Response:
+        """A formal notice was sent, or came back."""
+        return await self._record(request, await self._event(request, NoticeSent))
+
+    async def duty(self, request: web.Request) -> web.Response:
+        """A duty has arisen, or is done."""
+        return await self._record(request, await self._event(request, DutyArisen))
 
     async def activate(self, request: web.Request) -> web.Response:
         """Put a pack in force for the key's tenant."""
@@ -209,7 +220,7 @@ class Doors:
             event = stored(msgspec.convert(whole, kind, strict=True), kind)
         except msgspec.ValidationError as wrong_type:
             raise mistaken(wrong_type) from None
-        if wrong := stops.problems(event):
+        if wrong := problems(event):
             said = "; ".join(f"{p.field} {p.problem}" for p in wrong)
             raise Problem(422, "invalid", said, wrong)
         return event

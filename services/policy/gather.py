@@ -1,7 +1,9 @@
 """Rows become facts v1: who may be where, what was sent before, what stands against it."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -9,10 +11,12 @@ import msgspec
 from services.events.permits import ContentFacts
 from services.events.words import Stage
 from services.policy import facts as v1
-from services.policy.known import Known, Row, Where, Who
+from services.policy.known import Known, Loans, Row, Where, Who
 from services.policy.words import Basis, Purpose
 from services.policy.words import Stage as DebtStage
 from services.policy.zones import zones_of_country
+
+T = TypeVar("T")
 
 # Our last step before a lender's own legal steps is still dunning: `procedures` is charged off,
 # accelerated or in legal action, and no lender tells us that yet.
@@ -83,6 +87,8 @@ def facts_for(
         stops=stops_on(known, who),
         consents=tuple(known.consents.get(who, ())),
         preferences=tuple(known.preferences.get(who, ())),
+        notices=_about(asked.loan_id, known.notices.get(who, ())),
+        duties=_about(asked.loan_id, known.duties.get(who, ())),
     )
 
 
@@ -122,6 +128,10 @@ def stops_on(known: Known, who: Who) -> tuple[v1.Stop, ...]:
     for point in known.points.get(who, ()):
         found.update(known.point_stops.get((who[0], point["contact_point_id"]), {}))
     return tuple(found.values())
+
+
+def _about(loan_id: str, scoped: Sequence[tuple[Loans, T]]) -> tuple[T, ...]:
+    return tuple(fact for loans, fact in scoped if not loans or loan_id in loans)
 
 
 def _household(known: Known, who: Who) -> tuple[str, ...]:

@@ -9,18 +9,12 @@ from services.events.codec import Envelope
 from services.events.deliveries import BorrowerReplied, ContactPointChanged, DeliveryReceipt
 from services.events.loans import BorrowerChanged, DebtChanged, FeedWatermark
 from services.events.reminders import ReminderCancelled, ReminderDue
-from services.events.stops import (
-    ConsentGiven,
-    ConsentRevoked,
-    PreferenceStated,
-    StopLifted,
-    StopRecorded,
-)
 from services.policy import held, intake, receipts, stops
 from services.policy.due import decide_due
 from services.policy.known import Who
 from services.policy.locks import borrower_subject, lock, point_subject
 from services.policy.rulesets import RuleSets
+from services.policy.stop_problems import StopEvent, problems
 from services.runtime.consume import Rejection
 from services.runtime.crashpoints import reach
 from services.runtime.database import Connection
@@ -92,16 +86,14 @@ async def on_contact_point(
 async def on_stop(
     context: Context, connection: Connection, batch: Sequence[Envelope]
 ) -> Sequence[Rejection]:
-    """Stops, consents and preferences as lenders publish them; what is malformed is put aside."""
+    """What lenders publish of stops, consents and notices; what is malformed is put aside."""
     rejections = []
     await stops.lock_all(connection, context.identify, (e.event for e in batch))
     for envelope in batch:
         event = envelope.event
-        if not isinstance(
-            event, StopRecorded | StopLifted | ConsentGiven | ConsentRevoked | PreferenceStated
-        ):
+        if not isinstance(event, StopEvent):
             continue
-        if wrong := stops.problems(event):
+        if wrong := problems(event):
             said = "; ".join(f"{p.field} {p.problem}: {p.fix}" for p in wrong)
             rejections.append(Rejection(envelope, "invalid", said))
         else:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.policy.facts import CandidateZone, Consent, Entry, Preference, Stop
+from services.policy.facts import CandidateZone, Consent, Duty, Entry, Notice, Preference, Stop
 from services.runtime import queries
 from services.runtime.database import Connection
 
@@ -23,6 +23,7 @@ Row = Any  # an asyncpg.Record, whose columns are named in queries.sql
 Who = tuple[str, UUID]  # tenant, borrower
 Where = tuple[str, str]  # tenant, contact point
 Installment = tuple[str, str, int]  # tenant, loan, number
+Loans = tuple[str, ...]  # which of the borrower's; empty: all
 
 
 class Known(msgspec.Struct, kw_only=True):
@@ -37,6 +38,8 @@ class Known(msgspec.Struct, kw_only=True):
     point_stops: dict[Where, dict[UUID, Stop]]
     consents: dict[Who, list[Consent]]
     preferences: dict[Who, list[Preference]]
+    notices: dict[Who, list[tuple[Loans, Notice]]]
+    duties: dict[Who, list[tuple[Loans, Duty]]]
     contacts: dict[Who, list[Entry]]
     shared: dict[Where, list[tuple[UUID, Entry]]]  # what others were sent there; whose it was
     zones: dict[Who, tuple[CandidateZone, ...]] = {}  # where they may be, as far as it was asked
@@ -73,6 +76,8 @@ async def load(
         point_stops=defaultdict(dict),
         consents=defaultdict(list),
         preferences=defaultdict(list),
+        notices=defaultdict(list),
+        duties=defaultdict(list),
         contacts=defaultdict(list),
         shared=defaultdict(list),
     )
@@ -81,6 +86,10 @@ async def load(
         known.consents[row["tenant"], row["borrower_id"]].append(_consent(row, now))
     for row in await connection.fetch(SQL["preferences_of"], ids):
         known.preferences[row["tenant"], row["borrower_id"]].append(_preference(row, now))
+    for row in await connection.fetch(SQL["notices_of"], ids):
+        known.notices[row["tenant"], row["borrower_id"]].append((_loans(row), _notice(row)))
+    for row in await connection.fetch(SQL["duties_of"], ids):
+        known.duties[row["tenant"], row["borrower_id"]].append((_loans(row), _duty(row)))
     shared = {(row["tenant"], row["contact_point_id"]) for row in owned if row["shared"]}
     await _add_contacts(connection, known, ids, shared, own)
     return known
@@ -226,3 +235,20 @@ def _preference(row: Row, now: datetime) -> Preference:
         received=min(received, now) if received else None,
         withdrawn=row["withdrawn_at"],
     )
+
+
+def _loans(row: Row) -> Loans:
+    return tuple(row["loan_ids"])
+
+
+def _notice(row: Row) -> Notice:
+    return Notice(
+        kind=row["kind"],
+        sent=row["sent_at"],
+        returned=row["returned_at"] is not None,
+        period_ends=row["period_ends"],
+    )
+
+
+def _duty(row: Row) -> Duty:
+    return Duty(kind=row["kind"], since=row["since"] or row["since_date"], done=row["done_at"])

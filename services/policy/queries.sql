@@ -43,6 +43,14 @@ SELECT c.tenant, c.borrower_id, c.kind, c.given_to, c.received_at, c.form, c.unt
 SELECT tenant, borrower_id, kind, from_clock, to_clock, days, zone, received_at, withdrawn_at
   FROM preferences WHERE borrower_id = ANY ($1::uuid[])
 
+-- notices_of
+SELECT tenant, borrower_id, kind, sent_at, returned_at, period_ends, loan_ids
+  FROM notices WHERE borrower_id = ANY ($1::uuid[]) ORDER BY sent_at, notice_id
+
+-- duties_of
+SELECT tenant, borrower_id, kind, since, since_date, done_at, loan_ids
+  FROM duties WHERE borrower_id = ANY ($1::uuid[]) ORDER BY recorded_at, duty_id
+
 -- reminders_of
 -- Locked: the sweep of those held and the consumer may ask about the same reminder.
 SELECT * FROM reminders WHERE reminder_id = ANY ($1::uuid[])
@@ -189,3 +197,19 @@ INSERT INTO preferences (tenant, preference_id, borrower_id, kind, from_clock, t
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, least($9, policy.gate_now()), $10, policy.gate_now())
     ON CONFLICT (tenant, preference_id) DO UPDATE SET withdrawn_at = excluded.withdrawn_at
  WHERE preferences.withdrawn_at IS NULL AND excluded.withdrawn_at IS NOT NULL
+
+-- record_notice
+-- The same id again may only say that it came back.
+INSERT INTO notices (tenant, notice_id, borrower_id, kind, sent_at, returned_at, period_ends,
+                     loan_ids, source, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, policy.gate_now())
+    ON CONFLICT (notice_id, tenant) DO UPDATE SET returned_at = excluded.returned_at
+ WHERE notices.returned_at IS NULL AND excluded.returned_at IS NOT NULL
+
+-- record_duty
+-- The same id again may only say that it is done.
+INSERT INTO duties (tenant, duty_id, borrower_id, kind, since, since_date, done_at, loan_ids,
+                    source, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, policy.gate_now())
+    ON CONFLICT (duty_id, tenant) DO UPDATE SET done_at = excluded.done_at
+ WHERE duties.done_at IS NULL AND excluded.done_at IS NOT NULL

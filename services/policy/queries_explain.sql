@@ -96,6 +96,23 @@ WITH points AS (
                'withdrawn_at', p.withdrawn_at)
       FROM preferences p WHERE p.borrower_id = $2 AND p.tenant = $1
      UNION ALL
+    SELECT n.sent_at, 'notice', n.notice_id,
+           json_build_object('notice', n.kind, 'loan_ids', n.loan_ids,
+               'period_ends', n.period_ends, 'source', n.source)
+      FROM notices n WHERE n.borrower_id = $2 AND n.tenant = $1
+     UNION ALL
+    SELECT n.returned_at, 'notice_returned', n.notice_id, json_build_object('notice', n.kind)
+      FROM notices n
+     WHERE n.borrower_id = $2 AND n.tenant = $1 AND n.returned_at IS NOT NULL
+     UNION ALL
+    SELECT coalesce(d.since, d.recorded_at), 'duty', d.duty_id,
+           json_build_object('duty', d.kind, 'loan_ids', d.loan_ids,
+               'since_date', d.since_date, 'source', d.source)
+      FROM duties d WHERE d.borrower_id = $2 AND d.tenant = $1
+     UNION ALL
+    SELECT d.done_at, 'duty_done', d.duty_id, json_build_object('duty', d.kind)
+      FROM duties d WHERE d.borrower_id = $2 AND d.tenant = $1 AND d.done_at IS NOT NULL
+     UNION ALL
     -- What a payment took away has the reason `paid`.
     SELECT x.cancelled_at, 'cancelled', x.reminder_id, json_build_object('reason', x.reason)
       FROM cancelled x JOIN asked USING (reminder_id) WHERE x.tenant = $1

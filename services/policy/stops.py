@@ -1,13 +1,14 @@
-"""Stops, consents and preferences: checked against the closed lists, recorded, lifted.
+"""Stops, consents, preferences, notices and duties: recorded, lifted, revoked, done.
 
 They bind when the transaction commits: it holds the locks of every subject they concern.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import UTC
-from typing import assert_never, get_args
+from typing import assert_never
 from uuid import UUID
 
+from services.events.notices import DutyArisen, NoticeSent
 from services.events.stops import (
     ConsentGiven,
     ConsentRevoked,
@@ -15,62 +16,18 @@ from services.events.stops import (
     StopLifted,
     StopRecorded,
 )
-from services.policy import known, words
+from services.policy import known
 from services.policy.locks import borrower_subject, lock, point_subject
-from services.policy.values import clock_problem, days_problem, zone_problem
+from services.policy.stop_problems import StopEvent
 from services.runtime.database import Connection
-from services.runtime.web import FieldError
 
 SQL = known.SQL
 
-StopEvent = StopRecorded | StopLifted | ConsentGiven | ConsentRevoked | PreferenceStated
 # The lender's reference of a borrower → the surrogate id.
 Identify = Callable[[str, str], UUID]
 
-STOP_KINDS = get_args(words.StopKind)
-FORMS = get_args(words.Form)
-CHANNELS = get_args(words.ChannelOrGroup)
-PURPOSES = get_args(words.Purpose)
-CONSENT_KINDS = get_args(words.ConsentKind)
-GIVERS = get_args(words.GivenTo)
-PREFERENCE_KINDS = get_args(words.PreferenceKind)
-
-
-def problems(event: StopEvent) -> list[FieldError]:
-    """What is wrong with it, by field; empty: it can be recorded.  Never quotes a value."""
-    match event:
-        case StopRecorded():
-            found = [
-                _one_of("kind", event.kind, STOP_KINDS),
-                _one_of("form", event.form, FORMS),
-                *_each_of("channels", event.channels, CHANNELS),
-                *_each_of("purposes", event.purposes, PURPOSES),
-                _somebody(event.borrower_ref, event.borrower_id, event.contact_point_ids),
-                _in_order(event),
-            ]
-        case ConsentGiven():
-            found = [
-                _one_of("to", event.to, CONSENT_KINDS),
-                _one_of("given_to", event.given_to, GIVERS),
-                _one_of("form", event.form, FORMS),
-                *_each_of("channels", event.channels, CHANNELS),
-                _somebody(event.borrower_ref, event.borrower_id, ()),
-            ]
-        case PreferenceStated():
-            found = [
-                _one_of("kind", event.kind, PREFERENCE_KINDS),
-                _said("from_clock", clock_problem(event.from_clock), "write '08:00'"),
-                _said("to_clock", clock_problem(event.to_clock), "write '18:00'"),
-                _said("days", days_problem(event.days), "write daily, mon or mon-fri"),
-                _zone(event.zone),
-                _somebody(event.borrower_ref, event.borrower_id, ()),
-                _not_empty(event),
-            ]
-        case StopLifted() | ConsentRevoked():
-            found = []
-        case _:
-            assert_never(event)
-    return [problem for problem in found if problem is not None]
+# Those that name whom they concern; the others name what they end.
+_Named = StopRecorded | ConsentGiven | PreferenceStated | NoticeSent | DutyArisen
 
 
 async def record(connection: Connection, identify: Identify, event: StopEvent) -> bool:
@@ -100,6 +57,10 @@ async def record(connection: Connection, identify: Identify, event: StopEvent) -
             return row is not None
         case PreferenceStated():
             return await _preference(connection, identify, event)
+        case NoticeSent():
+            return await _notice(connection, identify, event)
+        case DutyArisen():
+            return await _duty(connection, identify, event)
         case _:
             assert_never(event)
 
@@ -108,7 +69,7 @@ async def lock_all(connection: Connection, identify: Identify, events: Iterable[
     """Take the locks of a whole batch at once, so that no two batches wait in a circle."""
     subjects: list[str] = []
     for event in events:
-        if isinstance(event, StopRecorded | ConsentGiven | PreferenceStated):
+        if isinstance(event, _Named):
             if (who := _who(identify, event)) is not None:
                 subjects.append(borrower_subject(event.tenant, who))
             if isinstance(event, StopRecorded):
@@ -181,6 +142,42 @@ async def _preference(connection: Connection, identify: Identify, stated: Prefer
     return True
 
 
+async def _notice(connection: Connection, identify: Identify, notice: NoticeSent) -> bool:
+    who = _who(identify, notice)
+    await _lock(connection, notice.tenant, who, ())
+    await connection.execute(
+        SQL["record_notice"],
+        notice.tenant,
+        notice.notice_id,
+        who,
+        notice.kind,
+        notice.sent_at,
+        notice.returned_at,
+        notice.period_ends,
+        list(notice.loan_ids),
+        notice.source,
+    )
+    return True
+
+
+async def _duty(connection: Connection, identify: Identify, duty: DutyArisen) -> bool:
+    who = _who(identify, duty)
+    await _lock(connection, duty.tenant, who, ())
+    await connection.execute(
+        SQL["record_duty"],
+        duty.tenant,
+        duty.duty_id,
+        who,
+        duty.kind,
+        duty.since,
+        duty.since_date,
+        duty.done_at,
+        list(duty.loan_ids),
+        duty.source,
+    )
+    return True
+
+
 async def _lock(
     connection: Connection, tenant: str, who: UUID | None, points: Iterable[str]
 ) -> None:
@@ -190,51 +187,7 @@ async def _lock(
     await lock(connection, subjects)
 
 
-def _who(identify: Identify, event: StopRecorded | ConsentGiven | PreferenceStated) -> UUID | None:
+def _who(identify: Identify, event: _Named) -> UUID | None:
     if event.borrower_id is not None or event.borrower_ref is None:
         return event.borrower_id
     return identify(event.tenant, event.borrower_ref)
-
-
-def _one_of(field: str, value: str | None, words: tuple[str, ...]) -> FieldError | None:
-    if value is None or value in words:
-        return None
-    return FieldError(field, "is not a word we know", f"use one of: {', '.join(words)}")
-
-
-def _each_of(
-    field: str, values: tuple[str, ...], words: tuple[str, ...]
-) -> list[FieldError | None]:
-    return [_one_of(f"{field}[{i}]", value, words) for i, value in enumerate(values)]
-
-
-def _somebody(
-    ref: str | None, borrower_id: UUID | None, points: tuple[str, ...]
-) -> FieldError | None:
-    if ref and borrower_id:
-        return FieldError("borrower_ref", "stands beside borrower_id", "give one of the two")
-    if ref or borrower_id or points:
-        return None
-    return FieldError("borrower_ref", "is missing: it concerns nobody", "name the borrower")
-
-
-def _in_order(stop: StopRecorded) -> FieldError | None:
-    if stop.from_date and stop.until_date and stop.until_date < stop.from_date:
-        return FieldError("until_date", "is before from_date", "give the last day, not an earlier")
-    return None
-
-
-def _not_empty(stated: PreferenceStated) -> FieldError | None:
-    if stated.from_clock == stated.to_clock:
-        return FieldError("to_clock", "equals from_clock", "give the time at which it ends")
-    return None
-
-
-def _said(field: str, problem: str | None, fix: str) -> FieldError | None:
-    return FieldError(field, "is not as it should be", fix) if problem else None
-
-
-def _zone(name: str | None) -> FieldError | None:
-    if name is None or zone_problem(name) is None:
-        return None
-    return FieldError("zone", "is not an IANA time zone", "write one such as America/New_York")

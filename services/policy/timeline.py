@@ -22,7 +22,7 @@ _END = datetime(9999, 1, 1, tzinfo=UTC)
 # fmt: off
 _KINDS = frozenset((
     "decision", "contact", "stop", "stop_lifted", "consent", "consent_revoked", "preference",
-    "cancelled", "receipt", "debt",
+    "cancelled", "receipt", "debt", "notice", "notice_returned", "duty", "duty_done",
 ))
 # fmt: on
 

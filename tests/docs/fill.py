@@ -18,7 +18,7 @@ from msgspec import inspect as shapes
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.events.topics import TYPES
-from services.policy import stops
+from services.policy import stop_problems
 from services.runtime import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,13 +54,15 @@ def body(path: str) -> str:
 def words(_: str) -> str:
     """The closed lists that the events of stop.events use."""
     lists = {
-        "`kind` of a stop": stops.STOP_KINDS,
-        "`form`": stops.FORMS,
-        "`channels`": stops.CHANNELS,
-        "`purposes`": stops.PURPOSES,
-        "`to` of a consent": stops.CONSENT_KINDS,
-        "`given_to`": stops.GIVERS,
-        "`kind` of a preference": stops.PREFERENCE_KINDS,
+        "`kind` of a stop": stop_problems.STOP_KINDS,
+        "`form`": stop_problems.FORMS,
+        "`channels`": stop_problems.CHANNELS,
+        "`purposes`": stop_problems.PURPOSES,
+        "`to` of a consent": stop_problems.CONSENT_KINDS,
+        "`given_to`": stop_problems.GIVERS,
+        "`kind` of a preference": stop_problems.PREFERENCE_KINDS,
+        "`kind` of a notice": stop_problems.NOTICE_KINDS,
+        "`kind` of a duty": stop_problems.DUTY_KINDS,
     }
     lines = [f"| {name} | {', '.join(f'`{w}`' for w in found)} |" for name, found in lists.items()]
     return "\n".join(["| field | one of |", "| --- | --- |", *lines])

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
+from services.events.notices import DutyArisen, NoticeSent
 from services.events.permits import RedeemAnswer, RedeemRequest
 from services.events.stops import (
     ConsentGiven,
@@ -57,6 +58,8 @@ BODIES: dict[str, dict[str, Body]] = {
         "ConsentBody": Body(ConsentGiven, ("tenant",)),
         "RevokeBody": Body(ConsentRevoked, ("tenant", "consent_id")),
         "PreferenceBody": Body(PreferenceStated, ("tenant",)),
+        "NoticeBody": Body(NoticeSent, ("tenant",)),
+        "DutyBody": Body(DutyArisen, ("tenant",)),
     },
     "notifier": {
         struct.__name__: Body(struct) for struct in (PutContactPoints, Settling, ReviewAnswer)

@@ -34,6 +34,8 @@ PREFERENCE = {
     "preference_id": ID, "borrower_ref": "B-1", "kind": "not_between", "from_clock": "18:00",
     "to_clock": "19:00",
 }  # fmt: skip
+NOTICE = {"notice_id": ID, "borrower_ref": "B-1", "kind": "validation", "sent_at": THEN}
+DUTY = {"duty_id": ID, "borrower_ref": "B-1", "kind": "dispute_answer", "since": THEN}
 CONTACT = {
     "contact_id": ID,
     "borrower_ref": "B-1",
@@ -95,6 +97,11 @@ POLICY: list[Case] = [
     (f"/v1/consents/{ID}:revoke", {"revoked_at": LATE}, "revoked_at"),
     ("/v1/preferences", PREFERENCE | {"received_at": EARLY}, "received_at"),
     ("/v1/preferences", PREFERENCE | {"withdrawn_at": LATE}, "withdrawn_at"),
+    ("/v1/notices", NOTICE | {"sent_at": EARLY}, "sent_at"),
+    ("/v1/notices", NOTICE | {"returned_at": LATE}, "returned_at"),
+    ("/v1/notices", NOTICE | {"loan_ids": ["a\0b"]}, "loan_ids[0]"),
+    ("/v1/duties", DUTY | {"since": EARLY}, "since"),
+    ("/v1/duties", DUTY | {"done_at": LATE}, "done_at"),
     ("/v1/contacts", CONTACT | {"at": EARLY}, "at"),
     ("/v1/contacts", CONTACT | {"at": LATE}, "at"),
     ("/v1/clearances", ASKED | {"visit": {"window_from": EARLY}}, "visit.window_from"),
