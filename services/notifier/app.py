@@ -81,23 +81,7 @@ async def run(settings: Settings) -> None:
         forwarder = Forwarder(db, session, settings.policy_url, service_key)
         inbound = Inbound(db, relay, forwarder, identity)
         gate = Gate(session, settings.policy_url, service_key)
-        paces = pace_of(settings)
-        lanes = {
-            name: Lane(
-                HandOff(
-                    db=db,
-                    gate=gate,
-                    relay=relay,
-                    completions=completions,
-                    name=name,
-                    channel=channel,
-                    channels=channels,
-                    retry_after=retry_after,
-                ),
-                *paces[name],
-            )
-            for name, channel in channels.items()
-        }
+        lanes = _lanes(settings, db, gate, relay, completions, channels)
         providers = {name: channel.provider for name, channel in channels.items()}
         dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers)
         health = admin.Health()
@@ -141,6 +125,34 @@ async def run(settings: Settings) -> None:
                     after_commit=dispatcher.nudge,
                 )
             )
+
+
+def _lanes(
+    settings: Settings,
+    db: Pool,
+    gate: Gate,
+    relay: Outbox,
+    completions: Completions,
+    channels: Mapping[ChannelName, Channel],
+) -> dict[ChannelName, Lane]:
+    """A lane a channel, as fast as its provider's limits allow."""
+    paces = pace_of(settings)
+    return {
+        name: Lane(
+            HandOff(
+                db=db,
+                gate=gate,
+                relay=relay,
+                completions=completions,
+                name=name,
+                channel=channel,
+                channels=channels,
+                retry_after=timedelta(seconds=settings.retry_seconds),
+            ),
+            *paces[name],
+        )
+        for name, channel in channels.items()
+    }
 
 
 def _routes(

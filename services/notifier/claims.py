@@ -109,28 +109,32 @@ async def claim(
             else:
                 crowded.add(chosen[0])
                 crowding.append(Held(row["attempt_id"], row["tenant"], row["epoch"]))
-        await connection.execute(
-            SQL["take"],
-            *columns(
-                (
-                    (
-                        c.held.attempt_id,
-                        c.held.tenant,
-                        c.channel,
-                        providers[c.channel],
-                        c.point.contact_point_id,
-                    )
-                    for c in claimed
-                ),
-                5,
-            ),
-            owner,
-            timedelta(seconds=LEASE_SECONDS),
-        )
+        await _take(connection, claimed, owner, providers)
         await give_up(connection, hopeless, NO_CONTACT_POINT)
         if len(crowding) * 2 > len(rows):
             await put_back(connection, crowding, ASIDE)
     return Claims(claimed, len(rows), frozenset(crowded))
+
+
+async def _take(
+    connection: Connection,
+    claimed: Sequence[Claimed],
+    owner: UUID,
+    providers: Mapping[Channel, str],
+) -> None:
+    """On record, with where each will go: ours while the lease lasts."""
+    rows = (
+        (
+            c.held.attempt_id,
+            c.held.tenant,
+            c.channel,
+            providers[c.channel],
+            c.point.contact_point_id,
+        )
+        for c in claimed
+    )
+    lease = timedelta(seconds=LEASE_SECONDS)
+    await connection.execute(SQL["take"], *columns(rows, 5), owner, lease)
 
 
 async def give_up(connection: Connection, held: Sequence[Held], reason: str) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from services.sandbox.arrival import World
 from services.sandbox.callbacks import callbacks
-from services.sandbox.control import control_routes
+from services.sandbox.control import Control
 from services.sandbox.fcm_api import fcm_routes
 from services.sandbox.history import History, now
 from services.sandbox.lies import Lies
@@ -100,7 +100,7 @@ async def _http_server(world: World) -> AsyncIterator[int]:
             *twilio_routes(world),
             *fcm_routes(world, is_live(settings.seed)),
             *token_routes(world, _service_account(settings, port)),
-            *control_routes(world),
+            *Control(world).routes(),
         ]
     )
     await runner.setup()

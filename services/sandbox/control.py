@@ -61,8 +61,28 @@ class InboundWanted(msgspec.Struct, forbid_unknown_fields=True, rename={"sender"
     opt_out_type: str | None = None
 
 
-def control_routes(world: World) -> list[web.RouteDef]:
-    async def page(request: web.Request) -> web.StreamResponse:
+class Control:
+    """The routes and the world they show and steer."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            *(web.get(path, self.page) for path in PAGE_FILES),
+            web.get("/sandbox/messages.json", self.messages),
+            web.get("/sandbox/history.json", self.history),
+            web.get("/sandbox/lies", _told(self.lies)),
+            web.put("/sandbox/lies", _told(self.lies)),
+            web.get("/sandbox/outage", _told(self.outage)),
+            web.put("/sandbox/outage", _told(self.outage)),
+            web.post("/sandbox/next", _told(self.next_ones)),
+            web.post("/sandbox/inbound", _told(self.inbound)),
+            web.get("/healthz", self.health),
+        ]
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """The inbox page and what it needs."""
         name = "inbox.html" if request.path == "/" else request.path.rpartition("/")[2]
         return web.Response(
             body=(PAGE / name).read_bytes(),
@@ -71,88 +91,86 @@ def control_routes(world: World) -> list[web.RouteDef]:
             headers=PAGE_HEADERS,
         )
 
-    async def messages(request: web.Request) -> web.StreamResponse:
+    async def messages(self, request: web.Request) -> web.StreamResponse:
+        """What changed between two revisions, as on a phone."""
         since = _whole(request, "since", 0)
         limit = min(_whole(request, "limit", MESSAGES_AT_MOST), MESSAGES_AT_MOST)
         before = _whole(request, "before", 0) or None
-        found = world.messages.changed_between(since, before, limit)
+        found = self._world.messages.changed_between(since, before, limit)
         return _json(
             {
-                "revision": world.messages.revision,
-                "can_reply": world.settings.inbound_url is not None,
+                "revision": self._world.messages.revision,
+                "can_reply": self._world.settings.inbound_url is not None,
                 "messages": [_shown(message) for message in found],
             }
         )
 
-    async def history(request: web.Request) -> web.StreamResponse:
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        """What was recorded after a line."""
         after = _whole(request, "after", 0)
         limit = min(_whole(request, "limit", LINES_AT_MOST), LINES_AT_MOST)
-        lines = world.history.page(after, limit)
-        body = b'{"last":%d,"events":[%s]}' % (world.history.last, b",".join(lines))
+        lines = self._world.history.page(after, limit)
+        body = b'{"last":%d,"events":[%s]}' % (self._world.history.last, b",".join(lines))
         return web.Response(body=body, content_type="application/json", headers=PAGE_HEADERS)
 
-    async def lies(request: web.Request) -> web.StreamResponse:
+    async def lies(self, request: web.Request) -> web.StreamResponse:
+        """Which lies are told, how often, how many at most."""
         if request.method == "PUT":
             wanted = await _read(request, LiesWanted)
             mix = parse_mix(wanted.mix) if isinstance(wanted.mix, str) else checked_mix(wanted.mix)
-            world.lies.change(mix, wanted.max_lies)
-            world.history.write("lies", mix=mix, max_lies=wanted.max_lies)
+            self._world.lies.change(mix, wanted.max_lies)
+            self._world.history.write("lies", mix=mix, max_lies=wanted.max_lies)
         return _json(
-            {"mix": world.lies.mix, "max_lies": world.lies.max_lies, "told": world.lies.told}
+            {
+                "mix": self._world.lies.mix,
+                "max_lies": self._world.lies.max_lies,
+                "told": self._world.lies.told,
+            }
         )
 
-    async def outage(request: web.Request) -> web.StreamResponse:
+    async def outage(self, request: web.Request) -> web.StreamResponse:
+        """Channels that accept nothing."""
         if request.method == "PUT":
             wanted = await _read(request, OutageWanted)
             if CONDUCT[wanted.behavior].accepted:
                 raise ValueError(f"{wanted.behavior} accepts; an outage accepts nothing")
             for channel in wanted.channels:
-                world.lies.outages.pop(channel, None)
+                self._world.lies.outages.pop(channel, None)
                 if wanted.on:
-                    world.lies.outages[channel] = wanted.behavior
-            world.history.write("outage", outages=world.lies.outages)
-        return _json({"outages": world.lies.outages})
+                    self._world.lies.outages[channel] = wanted.behavior
+            self._world.history.write("outage", outages=self._world.lies.outages)
+        return _json({"outages": self._world.lies.outages})
 
-    async def next_ones(request: web.Request) -> web.StreamResponse:
+    async def next_ones(self, request: web.Request) -> web.StreamResponse:
+        """What the next requests on a channel meet."""
         wanted = await _read(request, NextWanted)
         if wanted.channel not in CONDUCT[wanted.behavior].channels:
             raise ValueError(f"{wanted.behavior} doesn't exist on {wanted.channel}")
-        world.lies.script(wanted.channel, wanted.behavior, wanted.count)
-        return _json({"scripts": {c: list(s) for c, s in world.lies.scripts.items()}})
+        self._world.lies.script(wanted.channel, wanted.behavior, wanted.count)
+        return _json({"scripts": {c: list(s) for c, s in self._world.lies.scripts.items()}})
 
-    async def inbound(request: web.Request) -> web.StreamResponse:
+    async def inbound(self, request: web.Request) -> web.StreamResponse:
+        """The borrower writes."""
         wanted = await _read(request, InboundWanted)
         try:
             told = await send_inbound(
-                world, wanted.sender, wanted.to, wanted.body, wanted.opt_out_type
+                self._world, wanted.sender, wanted.to, wanted.body, wanted.opt_out_type
             )
         except LookupError as error:
             return _json({"error": str(error)}, status=409)
         return _json(told)
 
-    async def health(request: web.Request) -> web.StreamResponse:
+    async def health(self, request: web.Request) -> web.StreamResponse:
+        """That it runs, and what is still open."""
         return _json(
             {
                 "status": "ok",
-                "open_requests": world.open_requests,
-                "callbacks_pending": world.callbacks.pending,
-                "messages": len(world.messages),
-                "history": world.history.last,
+                "open_requests": self._world.open_requests,
+                "callbacks_pending": self._world.callbacks.pending,
+                "messages": len(self._world.messages),
+                "history": self._world.history.last,
             }
         )
-
-    return [
-        *(web.get(path, page) for path in PAGE_FILES),
-        web.get("/sandbox/messages.json", messages),
-        web.get("/sandbox/history.json", history),
-        web.get("/sandbox/lies", _told(lies)),
-        web.put("/sandbox/lies", _told(lies)),
-        web.get("/sandbox/outage", _told(outage)),
-        web.put("/sandbox/outage", _told(outage)),
-        web.post("/sandbox/next", _told(next_ones)),
-        web.post("/sandbox/inbound", _told(inbound)),
-        web.get("/healthz", health),
-    ]
 
 
 def _told(handler: Handler) -> Handler:
