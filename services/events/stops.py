@@ -23,6 +23,7 @@ class StopRecorded(Event, frozen=True, kw_only=True):
     purposes: Texts = ()
     source: Text = "lender"
     evidence: Text | None = None  # a reference to the lender's file, never its text
+    may_lift: Texts = ()  # on whose word it ends; empty: as the kind says
 
 
 class StopLifted(Event, frozen=True, kw_only=True):
@@ -30,7 +31,9 @@ class StopLifted(Event, frozen=True, kw_only=True):
 
     stop_id: UUID
     ended_at: Instant
-    lifted_by: Text
+    lifted_by: Text  # who did it
+    on_word_of: Text = "lender"  # borrower | officer | lender
+    evidence: Text | None = None  # where the word is on file
 
 
 class ConsentGiven(Event, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from services.runtime.database import Connection, Pool
 from services.runtime.queries import columns
 
 POLICY_SECONDS = 3.0
+BORROWER = "borrower"  # `ended_by` where the person said start; else who settled the review
 FORWARD_BATCH = 200
 Points = Sequence[tuple[str, str]]
 """(tenant, contact_point_id), the same address in every tenant that knows it"""
@@ -154,6 +155,8 @@ class Forwarder:
                 stop_id=stop_id,
                 ended_at=row["ended_at"],
                 lifted_by=row["ended_by"],
+                on_word_of="borrower" if row["ended_by"] == BORROWER else "officer",
+                evidence=f"reply {row['reply_id']}",
             )
             if not await self._post(f"/v1/stops/{stop_id}:lift", lifted):
                 return False

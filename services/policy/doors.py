@@ -26,7 +26,7 @@ from services.policy.locks import borrower_subject, lock, repeating
 from services.policy.redeem import redeem
 from services.policy.stop_problems import StopEvent, problems
 from services.policy.timeline import page_of, timeline
-from services.runtime.apikeys import EVERY_TENANT, ApiKeys
+from services.runtime.apikeys import EVERY_TENANT, ApiKeys, Scope
 from services.runtime.database import Pool, transaction
 from services.runtime.outbox import Outbox
 from services.runtime.web import (
@@ -123,9 +123,14 @@ class Doors:
         return await self._record(request, await self._event(request, StopRecorded))
 
     async def lift(self, request: web.Request) -> web.Response:
-        """A stop has ended."""
+        """A stop has ended.  On an officer's word only with an officer's key."""
         stop_id = str(path_id(request))
-        return await self._record(request, await self._event(request, StopLifted, stop_id=stop_id))
+        event = await self._event(request, StopLifted, "admin", stop_id=stop_id)
+        if event.on_word_of == "officer":
+            await self._keys.tenant(request, "admin", "service")
+        else:
+            await self._keys.tenant(request, "ingest", "service")
+        return await self._record(request, event)
 
     async def consent(self, request: web.Request) -> web.Response:
         """Leave to use a channel, or more."""
@@ -205,9 +210,9 @@ class Doors:
         async with transaction(self._db) as connection:
             return json_response({"held": await explain.held(connection, tenant)})
 
-    async def _event(self, request: web.Request, kind: type[E], **named: str) -> E:
+    async def _event(self, request: web.Request, kind: type[E], *scopes: Scope, **named: str) -> E:
         """The body as an event: a lender's tenant comes from the key, a service's from the body."""
-        tenant = await self._keys.tenant(request, "ingest", "service")
+        tenant = await self._keys.tenant(request, "ingest", "service", *scopes)
         body = await read_json(request, dict[str, Any])
         if tenant == EVERY_TENANT:
             tenant = str(body.get("tenant", ""))
@@ -230,7 +235,12 @@ class Doors:
             async with transaction(self._db) as connection:
                 return await stops.record(connection, self._context.identify, event)
 
-        found = await repeating(commit)
+        try:
+            found = await repeating(commit)
+        except stops.MayNotLift as refused:
+            problem = refused.problem
+            said = f"{problem.field} {problem.problem}: {problem.fix}"
+            raise Problem(422, "may_not_lift", said, [problem]) from None
         return json_response({"recorded": True, "known": found}, 200 if found else 202)
 
 

@@ -93,11 +93,15 @@ async def on_stop(
         event = envelope.event
         if not isinstance(event, StopEvent):
             continue
-        if wrong := problems(event):
+        wrong = problems(event)
+        if not wrong:
+            try:
+                await stops.record(connection, context.identify, event)
+            except stops.MayNotLift as refused:
+                wrong = [refused.problem]
+        if wrong:
             said = "; ".join(f"{p.field} {p.problem}: {p.fix}" for p in wrong)
             rejections.append(Rejection(envelope, "invalid", said))
-        else:
-            await stops.record(connection, context.identify, event)
     return rejections
 
 

@@ -26,12 +26,14 @@ SELECT d.tenant, d.loan_id, d.installment_number, d.borrower_id, d.outstanding_m
 -- stops_of
 -- The borrowers' own, and those on a contact point they have, whoever gave them.
 SELECT s.tenant, s.stop_id, s.borrower_id AS owner, s.kind, s.received_at, s.form, s.from_date,
-       s.until_date, s.loan_ids, s.channels, s.contact_point_ids, s.purposes, e.ended_at
+       s.until_date, s.loan_ids, s.channels, s.contact_point_ids, s.purposes,
+       (SELECT min(e.ended_at) FROM stop_ends e
+         WHERE e.stop_id = s.stop_id AND e.tenant = s.tenant
+           AND e.on_word_of = ANY (s.may_lift)) AS ended_at
   FROM (SELECT * FROM stops WHERE borrower_id = ANY ($1::uuid[])
          UNION
         SELECT s.* FROM stop_points p JOIN stops s USING (tenant, stop_id)
          WHERE p.contact_point_id = ANY ($2::text[])) AS s
-  LEFT JOIN stop_ends e USING (tenant, stop_id)
 
 -- consents_of
 SELECT c.tenant, c.borrower_id, c.kind, c.given_to, c.received_at, c.form, c.until_date,
@@ -157,9 +159,10 @@ SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::times
 
 -- record_stop
 INSERT INTO stops (tenant, stop_id, borrower_id, kind, received_at, recorded_at, form, from_date,
-                   until_date, loan_ids, channels, contact_point_ids, purposes, source, evidence)
+                   until_date, loan_ids, channels, contact_point_ids, purposes, source, evidence,
+                   may_lift)
 VALUES ($1, $2, $3, $4, least($5, policy.gate_now()), policy.gate_now(), $6, $7, $8, $9, $10, $11,
-        $12, $13, $14)
+        $12, $13, $14, $15)
     ON CONFLICT (tenant, stop_id) DO NOTHING
 
 -- record_stop_points
@@ -168,11 +171,12 @@ SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING
 
 -- end_stop
 -- Ended twice: the later word counts for nothing, a stop once lifted is not lifted again.
-INSERT INTO stop_ends (tenant, stop_id, ended_at, lifted_by, recorded_at)
-VALUES ($1, $2, $3, $4, policy.gate_now()) ON CONFLICT (tenant, stop_id) DO NOTHING
+INSERT INTO stop_ends (tenant, stop_id, ended_at, lifted_by, on_word_of, evidence, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6, policy.gate_now())
+    ON CONFLICT (stop_id, tenant, on_word_of) DO NOTHING
 
 -- stop_subjects
-SELECT borrower_id, contact_point_ids FROM stops WHERE tenant = $1 AND stop_id = $2
+SELECT borrower_id, contact_point_ids, may_lift FROM stops WHERE tenant = $1 AND stop_id = $2
 
 -- record_consent
 INSERT INTO consents (tenant, consent_id, borrower_id, kind, given_to, received_at, recorded_at,

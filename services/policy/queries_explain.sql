@@ -75,11 +75,17 @@ WITH points AS (
     SELECT s.received_at, 'stop', s.stop_id,
            json_build_object('stop', s.kind, 'form', s.form, 'channels', s.channels,
                'contact_point_ids', s.contact_point_ids, 'loan_ids', s.loan_ids,
-               'from_date', s.from_date, 'until_date', s.until_date, 'source', s.source)
+               'from_date', s.from_date, 'until_date', s.until_date, 'source', s.source,
+               'evidence', s.evidence, 'may_lift', s.may_lift)
       FROM stopped s
      UNION ALL
-    SELECT e.ended_at, 'stop_lifted', e.stop_id, json_build_object('stop', s.kind)
-      FROM stop_ends e JOIN stopped s USING (tenant, stop_id)
+    -- Ended on the first word that may end it.
+    (SELECT DISTINCT ON (e.stop_id) e.ended_at, 'stop_lifted', e.stop_id,
+            json_build_object('stop', s.kind, 'lifted_by', e.lifted_by,
+                'on_word_of', e.on_word_of, 'evidence', e.evidence)
+       FROM stop_ends e JOIN stopped s USING (tenant, stop_id)
+      WHERE e.on_word_of = ANY (s.may_lift)
+      ORDER BY e.stop_id, e.ended_at)
      UNION ALL
     SELECT c.received_at, 'consent', c.consent_id,
            json_build_object('to', c.kind, 'given_to', c.given_to, 'form', c.form,

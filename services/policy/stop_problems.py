@@ -12,6 +12,7 @@ from services.events.stops import (
     StopRecorded,
 )
 from services.policy import words
+from services.policy.stop_lifters import MAY_LIFT
 from services.policy.values import clock_problem, days_problem, zone_problem
 from services.runtime.web import FieldError
 
@@ -32,6 +33,7 @@ PURPOSES = get_args(words.Purpose)
 CONSENT_KINDS = get_args(words.ConsentKind)
 GIVERS = get_args(words.GivenTo)
 PREFERENCE_KINDS = get_args(words.PreferenceKind)
+LIFTERS = get_args(words.Lifter)
 NOTICE_KINDS = get_args(words.NoticeKind)
 DUTY_KINDS = get_args(words.DutyKind)
 
@@ -47,6 +49,7 @@ def problems(event: StopEvent) -> list[FieldError]:
                 *_each_of("purposes", event.purposes, PURPOSES),
                 _somebody(event.borrower_ref, event.borrower_id, event.contact_point_ids),
                 _in_order(event),
+                *_only_narrower(event),
             ]
         case ConsentGiven():
             found = [
@@ -77,7 +80,9 @@ def problems(event: StopEvent) -> list[FieldError]:
                 _somebody(event.borrower_ref, event.borrower_id, ()),
                 _one_beginning(event),
             ]
-        case StopLifted() | ConsentRevoked():
+        case StopLifted():
+            found = [_one_of("on_word_of", event.on_word_of, LIFTERS), _on_file(event)]
+        case ConsentRevoked():
             found = []
         case _:
             assert_never(event)
@@ -110,6 +115,19 @@ def _in_order(stop: StopRecorded) -> FieldError | None:
     if stop.from_date and stop.until_date and stop.until_date < stop.from_date:
         return FieldError("until_date", "is before from_date", "give the last day, not an earlier")
     return None
+
+
+def _only_narrower(stop: StopRecorded) -> list[FieldError | None]:
+    """Who may lift it can be fewer than its kind says, not others."""
+    usual = MAY_LIFT.get(stop.kind)  # type: ignore[call-overload]  # any text is looked up
+    return _each_of("may_lift", stop.may_lift, usual) if usual else []
+
+
+def _on_file(lift: StopLifted) -> FieldError | None:
+    if lift.evidence or lift.on_word_of == "lender":
+        return None
+    fix = "give a reference to where the word is on file"
+    return FieldError("evidence", "is missing", fix)
 
 
 def _not_empty(stated: PreferenceStated) -> FieldError | None:

@@ -18,8 +18,10 @@ from services.events.stops import (
 )
 from services.policy import known
 from services.policy.locks import borrower_subject, lock, point_subject
+from services.policy.stop_lifters import MAY_LIFT
 from services.policy.stop_problems import StopEvent
 from services.runtime.database import Connection
+from services.runtime.web import FieldError
 
 SQL = known.SQL
 
@@ -30,21 +32,26 @@ Identify = Callable[[str, str], UUID]
 _Named = StopRecorded | ConsentGiven | PreferenceStated | NoticeSent | DutyArisen
 
 
+class MayNotLift(Exception):
+    """The stop ends on somebody else's word."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__()
+        fix = f"this stop ends on the word of: {', '.join(words)}"
+        self.problem = FieldError("on_word_of", "does not end this stop", fix)
+
+
 async def record(connection: Connection, identify: Identify, event: StopEvent) -> bool:
     """Under the locks; False if what is to be lifted or revoked is not known (yet): it is kept,
-    and binds as soon as the other arrives.  A repeat changes nothing."""
+    and binds as soon as the other arrives.  A repeat changes nothing.
+
+    Raises MayNotLift, with nothing written, where a known stop does not end on this word.
+    """
     match event:
         case StopRecorded():
             return await _stop(connection, identify, event)
         case StopLifted():
-            row = await connection.fetchrow(SQL["stop_subjects"], event.tenant, event.stop_id)
-            if row:
-                points = row["contact_point_ids"]
-                await _lock(connection, event.tenant, row["borrower_id"], points)
-            await connection.execute(
-                SQL["end_stop"], event.tenant, event.stop_id, event.ended_at, event.lifted_by
-            )
-            return row is not None
+            return await _lift(connection, event)
         case ConsentGiven():
             return await _consent(connection, identify, event)
         case ConsentRevoked():
@@ -97,9 +104,28 @@ async def _stop(connection: Connection, identify: Identify, stop: StopRecorded) 
         list(stop.purposes),
         stop.source,
         stop.evidence,
+        list(stop.may_lift or MAY_LIFT[stop.kind]),  # type: ignore[index]  # checked before
     )
     await connection.execute(SQL["record_stop_points"], stop.tenant, stop.stop_id, points)
     return True
+
+
+async def _lift(connection: Connection, lift: StopLifted) -> bool:
+    row = await connection.fetchrow(SQL["stop_subjects"], lift.tenant, lift.stop_id)
+    if row:
+        if lift.on_word_of not in row["may_lift"]:
+            raise MayNotLift(row["may_lift"])
+        await _lock(connection, lift.tenant, row["borrower_id"], row["contact_point_ids"])
+    await connection.execute(
+        SQL["end_stop"],
+        lift.tenant,
+        lift.stop_id,
+        lift.ended_at,
+        lift.lifted_by,
+        lift.on_word_of,
+        lift.evidence,
+    )
+    return row is not None
 
 
 async def _consent(connection: Connection, identify: Identify, consent: ConsentGiven) -> bool:

@@ -128,6 +128,7 @@ Form = Literal["written", "electronic", "oral"]
 ConsentKind = Literal["channel", "automated", "contact_time", "frequency", "place"]
 GivenTo = Literal["actor", "creditor", "prior_collector"]
 PreferenceKind = Literal["not_between", "only_between"]
+Lifter = Literal["borrower", "officer", "lender"]
 NoticeKind = Literal[
     "validation", "first_notice", "creditor_email", "credit_bureau", "default_notice"
 ]

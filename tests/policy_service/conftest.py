@@ -10,6 +10,7 @@ from services.runtime import clock
 from services.runtime.database import pool, transaction
 from tests.database import Database
 from tests.policy_service.events import AFTERNOON
+from tests.policy_service.house import House, opened
 from tests.policy_service.world import World
 
 
@@ -25,3 +26,10 @@ async def world(database: Database) -> AsyncIterator[World]:
             yield World(db=db, owner=owner)
     finally:
         await owner.close()
+
+
+@pytest.fixture
+async def house(world: World) -> AsyncIterator[House]:
+    """The same world behind its doors."""
+    async with opened(world) as doors:
+        yield doors

@@ -1,90 +1,21 @@
 """Policy's HTTP doors: who may enter, what is refused and why, and that 2xx binds."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
-import msgspec
 import pytest
 
 from services.events.permits import MAX_REDEEMS, Verdict
-from services.policy.doors import Doors
-from services.runtime import apikeys
-from services.runtime.admin import serving
-from services.runtime.apikeys import ApiKeys
-from services.runtime.database import transaction
-from services.runtime.web import application
 from tests.policy_service.events import (
     AFTERNOON,
     TENANT,
-    WINDOW,
     attempt,
     cancelled,
     debt,
     due,
-    pack,
-    stop,
     who,
 )
-from tests.policy_service.world import World
-
-PEPPER = b"p" * 32
-
-
-@dataclass
-class House:
-    """The doors, and a key for each kind of visitor."""
-
-    world: World
-    session: aiohttp.ClientSession
-    keys: dict[str, str]
-
-    async def __call__(
-        self, visitor: str, method: str, path: str, body: Any = None
-    ) -> tuple[int, Any]:
-        data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        headers = {"Authorization": f"Bearer {self.keys[visitor]}"} if visitor else {}
-        sent = data if body is not None else None
-        async with self.session.request(method, path, data=sent, headers=headers) as answer:
-            raw = await answer.read()
-            return answer.status, msgspec.json.decode(raw) if raw else None
-
-
-@pytest.fixture
-async def house(world: World) -> AsyncIterator[House]:
-    await world.rules(pack(WINDOW))
-    await world.person("ada")
-    keys = {}
-    async with transaction(world.db) as connection:
-        for visitor, tenant, scope in (
-            ("service", "*", "service"),
-            ("lender", TENANT, "ingest"),
-            ("other lender", "zeta", "ingest"),
-            ("officer", TENANT, "admin"),
-        ):
-            keys[visitor] = await apikeys.issue(
-                connection, PEPPER, tenant=tenant, scopes=[scope], label="test"
-            )
-    doors = Doors(
-        context=world.context,
-        db=world.db,
-        keys=ApiKeys(world.db, PEPPER),
-        outbox=world.outbox,
-        sandbox=False,
-    )
-    async with (
-        serving(application(doors.routes()), "127.0.0.1", 0) as port,
-        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
-    ):
-        yield House(world, session, keys)
-
-
-def a_stop(**changes: Any) -> dict[str, Any]:
-    body = msgspec.to_builtins(stop("ada"))
-    del body["tenant"]
-    return {**body, **changes}
+from tests.policy_service.house import ON_HER_WORD, House, a_stop
 
 
 async def test_a_stop_answered_2xx_binds_the_next_redeem(house: House) -> None:
@@ -113,24 +44,22 @@ async def test_a_stop_comes_twice_and_is_recorded_once(house: House) -> None:
 async def test_a_lifted_stop_lets_the_next_redeem_through(house: House) -> None:
     body = a_stop()
     await house("lender", "POST", "/v1/stops", body)
-    lift = {"ended_at": AFTERNOON, "lifted_by": "the borrower"}
-    assert (await house("lender", "POST", f"/v1/stops/{body['stop_id']}:lift", lift))[0] == 200
+    path = f"/v1/stops/{body['stop_id']}:lift"
+    assert (await house("lender", "POST", path, ON_HER_WORD))[0] == 200
     asked = await house.world.ready("ada")
     assert (await house.world.redeem_one(asked)).verdict is Verdict.ALLOW
 
 
 async def test_lifting_a_stop_that_is_not_known_yet_is_kept_and_said(house: House) -> None:
-    lift = {"ended_at": AFTERNOON, "lifted_by": "the borrower"}
-    status, body = await house("lender", "POST", f"/v1/stops/{uuid4()}:lift", lift)
+    status, body = await house("lender", "POST", f"/v1/stops/{uuid4()}:lift", ON_HER_WORD)
     assert (status, body["known"]) == (202, False)
 
 
 async def test_a_tenant_can_not_lift_another_tenants_stop(house: House) -> None:
     body = a_stop()
     await house("lender", "POST", "/v1/stops", body)
-    lift = {"ended_at": AFTERNOON, "lifted_by": "nobody"}
     path = f"/v1/stops/{body['stop_id']}:lift"
-    assert (await house("other lender", "POST", path, lift))[0] == 202
+    assert (await house("other lender", "POST", path, ON_HER_WORD))[0] == 202
     asked = await house.world.ready("ada")
     assert (await house.world.redeem_one(asked)).verdict is Verdict.SUPPRESS
 

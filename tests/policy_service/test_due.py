@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.events.stops import StopLifted
 from services.events.words import Channel
 from tests.policy_service.events import (
     AFTERNOON,
@@ -176,13 +177,16 @@ async def test_a_channel_that_is_stopped_leaves_the_others(world: World) -> None
 
 
 async def test_a_lifted_stop_binds_no_longer_even_if_its_lift_came_first(world: World) -> None:
-    from services.events.stops import StopLifted
-
     await world.rules(pack(WINDOW))
     await world.person("ada")
     given = stop("ada")
     lift = StopLifted(
-        tenant=TENANT, stop_id=given.stop_id, ended_at=AFTERNOON, lifted_by="the borrower"
+        tenant=TENANT,
+        stop_id=given.stop_id,
+        ended_at=AFTERNOON,
+        lifted_by="clerk",
+        on_word_of="borrower",
+        evidence="letter 12",
     )
     await world.send("stop.events", lift)
     await world.send("stop.events", given)
