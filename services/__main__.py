@@ -33,6 +33,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "explain": Subcommand(
         "services.policy.cli_explain", "explain_command", "Say why, in words and rule by rule."
     ),
+    "stops": Subcommand(
+        "services.policy.cli_stops", "stops_command", "Show and end what forbids contact."
+    ),
     "reviews": Subcommand(
         "services.notifier.cli_reviews", "reviews_command", "Settle stops taken in doubt."
     ),

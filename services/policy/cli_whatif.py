@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.policy import whatif_facts, words
+from services.policy.cli_options import borrower_options, found_borrower
 from services.policy.cli_reading import Instant, database_url, pack_text, reading
 from services.policy.facts import FactsError
 from services.policy.pack import Pack, PackError, load_text
@@ -22,8 +23,6 @@ from services.policy.whatif import Interval, intervals
 from services.policy.whatif_facts import DryRun, Question, Whose
 from services.policy.whatif_picture import cause, drawn, legend, picture
 from services.policy.whatif_svg import svg
-from services.runtime.cli_database import setting
-from services.runtime.identity import surrogate
 
 DEFAULT_RANGE = timedelta(days=7)
 LONGEST_RANGE = timedelta(days=366)
@@ -31,8 +30,7 @@ LONGEST_RANGE = timedelta(days=366)
 
 @click.command("whatif")
 @click.option("--tenant", help="Whose borrower.")
-@click.option("--borrower-ref", help="The lender's own reference (needs DUNWELL_IDENTITY_KEY).")
-@click.option("--borrower-id", type=click.UUID, help="Or the surrogate, as decisions name it.")
+@borrower_options
 @click.option("--loan", help="Which of their loans; default: the one due first.")
 @click.option(
     "--facts",
@@ -144,16 +142,7 @@ def _whose(
         raise click.UsageError(
             "name --tenant and --borrower-ref (or --borrower-id), or give --facts FILE"
         )
-    if reference is not None:
-        key = setting("IDENTITY_KEY")
-        if not key:
-            raise click.UsageError(
-                "DUNWELL_IDENTITY_KEY (or DUNWELL_IDENTITY_KEY_FILE) is required to find a"
-                " --borrower-ref; or name the --borrower-id"
-            )
-        borrower_id = surrogate(key.encode(), tenant, "borrower", reference)
-    assert borrower_id is not None
-    return Whose(tenant, borrower_id, loan)
+    return Whose(tenant, found_borrower(tenant, reference, borrower_id), loan)
 
 
 def _pack(named: str, tenant: str | None = None) -> Pack:

@@ -127,3 +127,20 @@ SELECT at, kind, id, said::text AS said FROM items
  WHERE at >= $6 AND at < $7
    AND ($3::timestamptz IS NULL OR (at, kind, id) > ($3, $4::text, $5::uuid))
  ORDER BY at, kind, id LIMIT $8
+
+-- stops_of_borrower
+-- The borrower's own and those on contact points they have; each with the end that counts.
+SELECT s.stop_id, s.kind, s.received_at, s.form, s.from_date, s.until_date, s.loan_ids, s.channels,
+       s.contact_point_ids, s.purposes, s.source, s.evidence AS evidence_of_stop, s.may_lift,
+       e.ended_at, e.lifted_by, e.on_word_of, e.evidence
+  FROM (SELECT * FROM stops WHERE borrower_id = $2 AND tenant = $1
+         UNION
+        SELECT s.* FROM stops s
+          JOIN stop_points p ON p.tenant = s.tenant AND p.stop_id = s.stop_id
+          JOIN contact_points c ON c.tenant = p.tenant AND c.contact_point_id = p.contact_point_id
+         WHERE c.borrower_id = $2 AND c.tenant = $1) AS s
+  LEFT JOIN LATERAL (
+       SELECT * FROM stop_ends e
+        WHERE e.stop_id = s.stop_id AND e.tenant = s.tenant AND e.on_word_of = ANY (s.may_lift)
+        ORDER BY e.ended_at LIMIT 1) AS e ON true
+ ORDER BY s.received_at, s.stop_id

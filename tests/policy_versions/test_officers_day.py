@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from services.__main__ import main
 from tests.database import Database
-from tests.policy_service.events import TENANT, due, who
+from tests.policy_service.events import TENANT, due, stop, who
 from tests.policy_service.world import World
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "for-compliance.md"
@@ -72,12 +72,19 @@ async def test_each_command_of_the_officers_day_does_what_the_document_says(
     await world.send("reminder.due", due("ada", due_at=EVENING))
     await world.at(MORNING)
     late = due("bea", due_at=datetime(2026, 6, 4, 22, 30, tzinfo=UTC))
-    variables = {"$BORROWER": str(who("ada")), "$REMINDER": str(late.reminder_id)}
+    mistaken = stop("ada", source="desk")
+    variables = {
+        "$BORROWER": str(who("ada")),
+        "$REMINDER": str(late.reminder_id),
+        "$STOP": str(mistaken.stop_id),
+    }
     number = 0
     for block in BLOCK.finditer(DOCUMENT.read_text(encoding="utf-8")):
         if block["title"] == "Explain yesterday's refusal":
             await world.at(late.due_at)
             await world.send("reminder.due", late)
+        if block["title"] == "End a stop that was a mistake":
+            await world.send("stop.events", mistaken)
         if block["title"] in CLOCK:
             await world.at(CLOCK[block["title"]])
         if block["title"]:
@@ -89,7 +96,7 @@ async def test_each_command_of_the_officers_day_does_what_the_document_says(
             for command in commands(block["text"], block["more"]):
                 assert_printed(command, await typed(command, variables))
                 number += 1
-    assert number == 21
+    assert number == 25
 
 
 def test_every_subcommand_of_policy_teaches_how_it_is_typed() -> None:
