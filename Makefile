@@ -18,7 +18,7 @@ up: .venv/.run ## the same on Apache Kafka and PostgreSQL, each service its own 
 
 test: .venv/.dev ## every test, on both streams, as CI runs them
 	@$(PY) -m deploy.kafka.fetch || true
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 quick: .venv/.dev ## the tests that take seconds: without Kafka and without the slow ones
 	@$(PY) -m pytest -m "not kafka and not slow" $(ARGS)

@@ -15,7 +15,7 @@ from services.runtime.apikeys import ApiKeys
 from services.runtime.database import transaction
 from services.runtime.web import application
 from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, debt, pack
-from tests.policy_service.test_doors import PEPPER, House
+from tests.policy_service.house import PEPPER, House
 from tests.policy_service.world import World
 
 
