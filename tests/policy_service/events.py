@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from services.events.deliveries import ContactPointChanged
+from services.events.deliveries import ContactPointChanged, DeliveryReceipt
 from services.events.loans import BorrowerChanged, CandidateZone, DebtChanged
 from services.events.permits import ContentFacts, Redeem
 from services.events.reminders import ReminderCancelled, ReminderDue
 from services.events.stops import StopRecorded
-from services.events.words import Basis, Channel, PointKind, Product, Role, Stage
+from services.events.words import AttemptState, Basis, Channel, PointKind, Product, Role, Stage
 
 TENANT = "acme"
 
@@ -119,6 +119,22 @@ def attempt(asked: ReminderDue, **changes: Any) -> Redeem:
         "content": ContentFacts(opt_out="reply"),
     }
     return Redeem(**{**defaults, **changes})
+
+
+def receipt(asked: Redeem, state: AttemptState) -> DeliveryReceipt:
+    """What the provider said of an attempt."""
+    return DeliveryReceipt(
+        tenant=TENANT,
+        attempt_id=asked.attempt_id,
+        reminder_id=asked.reminder_id,
+        emission=asked.emission,
+        borrower_id=asked.borrower_id,
+        contact_point_id=asked.contact_point_id,
+        channel=asked.channel,
+        provider="twilio",
+        state=state,
+        at=AFTERNOON,
+    )
 
 
 def stop(name: str | None, kind: str = "opt_out", **changes: Any) -> StopRecorded:

@@ -28,10 +28,10 @@ from tests.policy_service.events import (
     cap,
     debt,
     pack,
+    receipt,
     stop,
     who,
 )
-from tests.policy_service.test_redeem import receipt
 from tests.policy_service.world import World
 
 LIFTED = (

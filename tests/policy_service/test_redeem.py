@@ -6,28 +6,12 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from services.events.deliveries import DeliveryReceipt
-from services.events.permits import Redeem, Verdict
+from services.events.permits import Verdict
 from services.events.words import AttemptState
-from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, pack, stop
+from tests.policy_service.events import AFTERNOON, WINDOW, cap, pack, receipt, stop
 from tests.policy_service.world import World
 
 EVENING = AFTERNOON + timedelta(hours=6, minutes=59, seconds=55)  # 20:59:55 in New York
-
-
-def receipt(asked: Redeem, state: AttemptState) -> DeliveryReceipt:
-    return DeliveryReceipt(
-        tenant=TENANT,
-        attempt_id=asked.attempt_id,
-        reminder_id=asked.reminder_id,
-        emission=asked.emission,
-        borrower_id=asked.borrower_id,
-        contact_point_id=asked.contact_point_id,
-        channel=asked.channel,
-        provider="twilio",
-        state=state,
-        at=AFTERNOON,
-    )
 
 
 async def test_an_allowed_attempt_has_a_permit_and_a_booking(world: World) -> None:

@@ -19,9 +19,9 @@ from tests.policy_service.events import (
     debt,
     due,
     pack,
+    receipt,
     stop,
 )
-from tests.policy_service.test_redeem import receipt
 from tests.policy_service.world import World
 
 
