@@ -37,7 +37,7 @@ class Outside:
         """Messages that reached the provider completely."""
         return len(self.mail.mails) if self.name == "email" else len(self.http.requests)
 
-    async def send(self, seconds: float = 3.0, **wanted: object) -> Outcome:
+    async def send(self, seconds: float = 30.0, **wanted: object) -> Outcome:
         now = asyncio.get_running_loop().time()
         return await call(self.channel, message(self.name, **wanted), deadline(now + seconds))
 

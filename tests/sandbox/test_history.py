@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -132,12 +131,10 @@ def test_the_command_announces_its_ports_serves_and_ends_politely(tmp_path: Path
             assert json.loads(ready.read_text()) == told
             assert asyncio.run(text(told["http_url"])) == 201
             with pytest.raises(TimeoutError):  # one request hangs when the end comes
-                asyncio.run(asyncio.wait_for(text(told["http_url"], To="+15005550130"), 0.3))
+                asyncio.run(asyncio.wait_for(text(told["http_url"], To="+15005550130"), 2))
         finally:
-            began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
-    assert time.monotonic() - began < 5
+            assert process.wait(30) == 0  # it would hold the request for 60
     events = [json.loads(line)["event"] for line in history.read_text().splitlines()]
     assert events[0] == "started"
     assert events[-1] == "stopped"
@@ -154,7 +151,7 @@ def test_the_command_announces_its_ports_serves_and_ends_politely(tmp_path: Path
 )
 def test_a_wrong_flag_stops_the_start_and_says_what_to_mend(flags: list[str], says: str) -> None:
     command = [sys.executable, "-m", "services.sandbox", "--http-port", "0", "--smtp-port", "0"]
-    ended = subprocess.run([*command, *flags], capture_output=True, text=True, timeout=20)
+    ended = subprocess.run([*command, *flags], capture_output=True, text=True, timeout=60)
     assert ended.returncode != 0
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr

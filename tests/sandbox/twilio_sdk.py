@@ -35,10 +35,10 @@ async def send(outside: Outside, to: str = BORROWER, **more: Any) -> Any:
         call = client.messages.create_async(
             to=to, **({"from_": SENDER, "body": "Your installment is due"} | more)
         )
-        return await asyncio.wait_for(call, 2)
+        return await asyncio.wait_for(call, 30)
 
 
-async def until(true: Any, seconds: float = 3) -> None:
+async def until(true: Any, seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.01)
