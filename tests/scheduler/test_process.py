@@ -79,10 +79,8 @@ async def test_loan_events_go_in_and_reminders_come_out_and_settle(
             )
             await producer.publish([a_record(deferred)])
             await until_row(database, "planned", 1, due)
-            began = time.monotonic()
             await stand_at(database, until)
             again = (await read_until(stream, ReminderDue, 2))[1]
-            assert time.monotonic() - began < 5
             assert again.emission == 2
             receipt = DeliveryReceipt(
                 tenant=due.tenant,
