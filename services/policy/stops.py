@@ -28,8 +28,29 @@ SQL = known.SQL
 # The lender's reference of a borrower → the surrogate id.
 Identify = Callable[[str, str], UUID]
 
+# Kept as they are told.
+_Kept = ConsentGiven | PreferenceStated | NoticeSent | DutyArisen
 # Those that name whom they concern; the others name what they end.
-_Named = StopRecorded | ConsentGiven | PreferenceStated | NoticeSent | DutyArisen
+_Named = StopRecorded | _Kept
+
+# fmt: off
+# Each with its statement, the field of its id, and the fields that follow tenant, id and borrower.
+_KEPT: dict[type[_Kept], tuple[str, str, tuple[str, ...]]] = {
+    ConsentGiven: ("record_consent", "consent_id", (
+        "to", "given_to", "received_at", "form", "until_date", "loan_ids", "channels",
+        "contact_point_ids", "source",
+    )),
+    PreferenceStated: ("record_preference", "preference_id", (
+        "kind", "from_clock", "to_clock", "days", "zone", "received_at", "withdrawn_at",
+    )),
+    NoticeSent: ("record_notice", "notice_id", (
+        "kind", "sent_at", "returned_at", "period_ends", "loan_ids", "source",
+    )),
+    DutyArisen: ("record_duty", "duty_id", (
+        "kind", "since", "since_date", "done_at", "loan_ids", "source",
+    )),
+}
+# fmt: on
 
 
 class MayNotLift(Exception):
@@ -52,8 +73,6 @@ async def record(connection: Connection, identify: Identify, event: StopEvent) -
             return await _stop(connection, identify, event)
         case StopLifted():
             return await _lift(connection, event)
-        case ConsentGiven():
-            return await _consent(connection, identify, event)
         case ConsentRevoked():
             row = await connection.fetchrow(SQL["consent_subjects"], event.tenant, event.consent_id)
             if row:
@@ -62,12 +81,8 @@ async def record(connection: Connection, identify: Identify, event: StopEvent) -
                 SQL["end_consent"], event.tenant, event.consent_id, event.revoked_at
             )
             return row is not None
-        case PreferenceStated():
-            return await _preference(connection, identify, event)
-        case NoticeSent():
-            return await _notice(connection, identify, event)
-        case DutyArisen():
-            return await _duty(connection, identify, event)
+        case ConsentGiven() | PreferenceStated() | NoticeSent() | DutyArisen():
+            return await _keep(connection, identify, event)
         case _:
             assert_never(event)
 
@@ -128,79 +143,12 @@ async def _lift(connection: Connection, lift: StopLifted) -> bool:
     return row is not None
 
 
-async def _consent(connection: Connection, identify: Identify, consent: ConsentGiven) -> bool:
-    who = _who(identify, consent)
-    await _lock(connection, consent.tenant, who, ())
-    await connection.execute(
-        SQL["record_consent"],
-        consent.tenant,
-        consent.consent_id,
-        who,
-        consent.to,
-        consent.given_to,
-        consent.received_at,
-        consent.form,
-        consent.until_date,
-        list(consent.loan_ids),
-        list(consent.channels),
-        list(consent.contact_point_ids),
-        consent.source,
-    )
-    return True
-
-
-async def _preference(connection: Connection, identify: Identify, stated: PreferenceStated) -> bool:
-    who = _who(identify, stated)
-    await _lock(connection, stated.tenant, who, ())
-    await connection.execute(
-        SQL["record_preference"],
-        stated.tenant,
-        stated.preference_id,
-        who,
-        stated.kind,
-        stated.from_clock,
-        stated.to_clock,
-        stated.days,
-        stated.zone,
-        stated.received_at,
-        stated.withdrawn_at,
-    )
-    return True
-
-
-async def _notice(connection: Connection, identify: Identify, notice: NoticeSent) -> bool:
-    who = _who(identify, notice)
-    await _lock(connection, notice.tenant, who, ())
-    await connection.execute(
-        SQL["record_notice"],
-        notice.tenant,
-        notice.notice_id,
-        who,
-        notice.kind,
-        notice.sent_at,
-        notice.returned_at,
-        notice.period_ends,
-        list(notice.loan_ids),
-        notice.source,
-    )
-    return True
-
-
-async def _duty(connection: Connection, identify: Identify, duty: DutyArisen) -> bool:
-    who = _who(identify, duty)
-    await _lock(connection, duty.tenant, who, ())
-    await connection.execute(
-        SQL["record_duty"],
-        duty.tenant,
-        duty.duty_id,
-        who,
-        duty.kind,
-        duty.since,
-        duty.since_date,
-        duty.done_at,
-        list(duty.loan_ids),
-        duty.source,
-    )
+async def _keep(connection: Connection, identify: Identify, event: _Kept) -> bool:
+    who = _who(identify, event)
+    await _lock(connection, event.tenant, who, ())
+    statement, id_field, fields = _KEPT[type(event)]
+    values = (getattr(event, field) for field in fields)
+    await connection.execute(SQL[statement], event.tenant, getattr(event, id_field), who, *values)
     return True
 
 

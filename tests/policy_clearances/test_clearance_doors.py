@@ -4,53 +4,23 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import msgspec
 import pytest
 
-from services.policy.doors import Doors
-from services.runtime import apikeys
-from services.runtime.admin import serving
-from services.runtime.apikeys import ApiKeys
-from services.runtime.database import transaction
-from services.runtime.web import application
-from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, debt, pack
-from tests.policy_service.house import PEPPER, House
+from tests.policy_service.events import AFTERNOON, TENANT, debt
+from tests.policy_service.house import House, opened
 from tests.policy_service.world import World
 
 
 @pytest.fixture
 async def house(world: World) -> AsyncIterator[House]:
-    """A borrower the lender calls 0042, and a key for each kind of visitor."""
-    await world.rules(pack(WINDOW))
+    """A borrower the lender calls 0042, behind the doors."""
     ours = world.context.identify(TENANT, "0042")
     await world.borrower("ada")
     await world.owner.execute("UPDATE policy.borrowers SET borrower_id = $1", ours)
     await world.send("loan.changed", msgspec.structs.replace(debt("ada"), borrower_id=ours))
-    keys = {}
-    async with transaction(world.db) as connection:
-        for visitor, tenant, scope in (
-            ("dialer", TENANT, "clearance"),
-            ("lender", TENANT, "ingest"),
-            ("officer", TENANT, "admin"),
-            ("other dialer", "zeta", "clearance"),
-            ("service", "*", "service"),
-        ):
-            keys[visitor] = await apikeys.issue(
-                connection, PEPPER, tenant=tenant, scopes=[scope], label="test"
-            )
-    doors = Doors(
-        context=world.context,
-        db=world.db,
-        keys=ApiKeys(world.db, PEPPER),
-        outbox=world.outbox,
-        sandbox=False,
-    )
-    async with (
-        serving(application(doors.routes()), "127.0.0.1", 0) as port,
-        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
-    ):
-        yield House(world=world, session=session, keys=keys)
+    async with opened(world) as doors:
+        yield doors
 
 
 def call(**changes: Any) -> dict[str, Any]:

@@ -30,6 +30,7 @@ async def world(database: Database) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def house(world: World) -> AsyncIterator[House]:
-    """The same world behind its doors."""
+    """The same world behind its doors; ada owes."""
+    await world.person("ada")
     async with opened(world) as doors:
         yield doors

@@ -45,19 +45,24 @@ class House:
             return answer.status, msgspec.json.decode(raw) if raw else None
 
 
+# visitor: tenant, scope of their key
+VISITORS: dict[str, tuple[str, apikeys.Scope]] = {
+    "service": ("*", "service"),
+    "lender": (TENANT, "ingest"),
+    "other lender": ("zeta", "ingest"),
+    "officer": (TENANT, "admin"),
+    "dialer": (TENANT, "clearance"),
+    "other dialer": ("zeta", "clearance"),
+}
+
+
 @asynccontextmanager
 async def opened(world: World) -> AsyncIterator[House]:
-    """The doors of a world in which ada owes and one window is in force."""
+    """The doors of a world, with one window in force."""
     await world.rules(pack(WINDOW))
-    await world.person("ada")
     keys = {}
     async with transaction(world.db) as connection:
-        for visitor, tenant, scope in (
-            ("service", "*", "service"),
-            ("lender", TENANT, "ingest"),
-            ("other lender", "zeta", "ingest"),
-            ("officer", TENANT, "admin"),
-        ):
+        for visitor, (tenant, scope) in VISITORS.items():
             keys[visitor] = await apikeys.issue(
                 connection, PEPPER, tenant=tenant, scopes=[scope], label="test"
             )
