@@ -105,9 +105,12 @@ def _state(row: dict[str, Any], now: datetime) -> str:
     if row["ended_at"] and row["ended_at"] <= now:
         by = f"by {row['lifted_by']} on the word of the {row['on_word_of']}"
         return f"ended {row['ended_at']:%F %H:%MZ} {by} ({row['evidence'] or 'no reference'})"
-    if row["until_date"] and row["until_date"] < now.astimezone(UTC).date():
-        return f"was until {row['until_date']}"
-    return f"in force until {row['until_date']}" if row["until_date"] else "in force"
+    today = now.astimezone(UTC).date()
+    begins, ends = row["from_date"], row["until_date"]
+    if ends and ends < today:
+        return f"was until {ends}"
+    since = f"from {begins} on" if begins and begins > today else "in force"
+    return f"{since}, until {ends}" if ends else since
 
 
 def _told(row: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ async def test_stops_on_a_shared_number_are_listed_for_whoever_has_it(
     await world.send("stop.events", own, stop(None, contact_point_ids=(point,)))
     by_reference = dunwell(database, "list", "--borrower-ref", "B-1001")
     assert by_reference.returncode == 0, by_reference.stderr
-    assert f"{own.stop_id}  promise       in force until 2026-06-02" in by_reference.stdout
+    assert f"{own.stop_id}  promise       in force, until 2026-06-02" in by_reference.stdout
     assert "ends on the word of: borrower, officer, lender" in by_reference.stdout
     ada = ("--borrower-id", str(await world.borrower("ada")))
     [shared] = map(json.loads, dunwell(database, "list", *ada, "--json").stdout.splitlines())
