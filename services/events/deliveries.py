@@ -4,7 +4,14 @@ from uuid import UUID
 
 from services.events.base import Count, Event, Instant, ReasonCode, Text, Version
 from services.events.loans import CandidateZone
-from services.events.words import AttemptState, Channel, Outcome, PointKind
+from services.events.words import (
+    AttemptState,
+    Channel,
+    Outcome,
+    Place,
+    PointKind,
+    ProvidedBy,
+)
 
 
 class DeliveryAttempted(Event, frozen=True, kw_only=True):
@@ -48,6 +55,8 @@ class ContactPointChanged(Event, frozen=True, kw_only=True):
     country: Text | None
     zones: tuple[CandidateZone, ...]
     usable: bool  # False: removed, hard bounce, unregistered token
+    place: Place = "personal"  # what it is tied to
+    provided_by: ProvidedBy = "unknown"  # from whom the lender has it
 
 
 class BorrowerReplied(Event, frozen=True, kw_only=True):

@@ -21,6 +21,9 @@ class StopRecorded(Event, frozen=True, kw_only=True):
     channels: Texts = ()
     contact_point_ids: Texts = ()
     purposes: Texts = ()
+    places: Texts = ()  # home | work | personal
+    persons: Texts = ()  # as history names them; empty: everybody
+    basis_ended: date | None = None  # when what it rests on ended: the treatment, the hospital stay
     source: Text = "lender"
     evidence: Text | None = None  # a reference to the lender's file, never its text
     may_lift: Texts = ()  # on whose word it ends; empty: as the kind says
@@ -50,6 +53,9 @@ class ConsentGiven(Event, frozen=True, kw_only=True):
     loan_ids: Texts = ()
     channels: Texts = ()
     contact_point_ids: Texts = ()
+    from_clock: Text | None = None  # "21:00": only in these hours; with to_clock
+    to_clock: Text | None = None
+    days: Text = "daily"
     source: Text = "lender"
 
 

@@ -11,7 +11,7 @@ import msgspec
 from services.events.codec import Record, borrower_key, derived_id, encode
 from services.events.deliveries import ContactPointChanged
 from services.events.loans import CandidateZone
-from services.events.words import PointKind
+from services.events.words import Place, PointKind, ProvidedBy
 from services.notifier.addresses import Address, Keyring, at_rest, contact_point_id
 from services.notifier.choose import CHANNELS_OF
 from services.runtime import queries
@@ -41,6 +41,8 @@ class Entry(msgspec.Struct):
     given_version: int
     version: int
     removed: bool
+    place: Place
+    provided_by: ProvidedBy
     fresh: str | None = None
     changed: bool = False
 
@@ -80,7 +82,8 @@ def merge(book: Book, given: Given, ids: Sequence[str]) -> bool:
 def _enter(book: Book, point_id: str, address: Address, place: int, given: Given) -> None:
     old = book.entries.get(point_id)
     position = place if given.whole else old.position if old else len(book.entries)
-    if old and not old.removed and (old.position, old.kind) == (position, address.kind):
+    same = (position, address.kind, address.place, address.provided_by)
+    if old and not old.removed and same == (old.position, old.kind, old.place, old.provided_by):
         if old.given_version != given.version:
             old.given_version, old.fresh = given.version, address.value
         return
@@ -90,6 +93,8 @@ def _enter(book: Book, point_id: str, address: Address, place: int, given: Given
         given_version=given.version,
         version=old.version + 1 if old else 1,
         removed=False,
+        place=address.place,
+        provided_by=address.provided_by,
         fresh=address.value,
         changed=True,
     )
@@ -144,6 +149,8 @@ async def _locked_books(connection: Connection, owners: Sequence[Owner]) -> dict
             given_version=row["given_version"],
             version=row["version"],
             removed=row["removed"],
+            place=row["place"],
+            provided_by=row["provided_by"],
         )
     return books
 
@@ -159,8 +166,8 @@ async def _save(connection: Connection, keyring: Keyring, books: dict[Owner, Boo
                 context = at_rest(tenant, borrower_id, point_id)
                 sealed = keyring.seal(context, e.fresh.encode())
             key_id = keyring.current
-            counts = (e.given_version, e.version)
-            rows.append((tenant, borrower_id, point_id, e.position, key_id, sealed, *counts))
+            rest = (e.given_version, e.version, e.place, e.provided_by)
+            rows.append((tenant, borrower_id, point_id, e.position, key_id, sealed, *rest))
     if rows:
         await connection.execute(SQL["save_addresses"], *map(list, zip(*rows, strict=True)))
     await connection.execute(
@@ -193,6 +200,8 @@ async def _told(connection: Connection, books: dict[Owner, Book], now: datetime)
             country=points[tenant, point_id]["country"],
             zones=points[tenant, point_id]["zones"],
             usable=points[tenant, point_id]["usable"] and not entry.removed,
+            place=entry.place,
+            provided_by=entry.provided_by,
             now=now,
         )
         for tenant, borrower_id, point_id, entry in changed
@@ -209,6 +218,8 @@ def contact_point_changed(
     country: str | None,
     zones: object,
     usable: bool,
+    place: Place,
+    provided_by: ProvidedBy,
     now: datetime,
 ) -> Record:
     """The record of one version of what others may know of a contact point."""
@@ -223,6 +234,8 @@ def contact_point_changed(
             country=country,
             zones=msgspec.convert(zones, tuple[CandidateZone, ...]),
             usable=usable,
+            place=place,
+            provided_by=provided_by,
         ),
         source=SOURCE,
         key=borrower_key(tenant, borrower_id),
@@ -253,6 +266,8 @@ async def spoil(
             country=row["country"],
             zones=row["zones"],
             usable=row["usable"],
+            place=row["place"],
+            provided_by=row["provided_by"],
             now=now,
         )
         for row in rows

@@ -30,7 +30,7 @@ SELECT b.tenant, b.borrower_id, b.version
 
 -- addresses_of
 SELECT a.tenant, a.borrower_id, a.contact_point_id, a.position, a.given_version, a.version,
-       a.removed_at IS NOT NULL AS removed, p.kind
+       a.removed_at IS NOT NULL AS removed, a.place, a.provided_by, p.kind
   FROM addresses a
   JOIN contact_points p USING (tenant, contact_point_id)
  WHERE (a.tenant, a.borrower_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
@@ -42,16 +42,17 @@ UPDATE address_books b SET version = given.version
 
 -- save_addresses
 INSERT INTO addresses (tenant, borrower_id, contact_point_id, position, key_id, sealed,
-                       given_version, version, removed_at)
+                       given_version, version, place, provided_by, removed_at)
 SELECT tenant, borrower_id, contact_point_id, position, key_id, sealed, given_version, version,
-       CASE WHEN sealed IS NULL THEN clock_timestamp() END
+       place, provided_by, CASE WHEN sealed IS NULL THEN clock_timestamp() END
   FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::bytea[],
-              $7::bigint[], $8::bigint[])
+              $7::bigint[], $8::bigint[], $9::text[], $10::text[])
            AS given (tenant, borrower_id, contact_point_id, position, key_id, sealed,
-                     given_version, version)
+                     given_version, version, place, provided_by)
 ON CONFLICT (tenant, borrower_id, contact_point_id) DO UPDATE
    SET position = excluded.position, key_id = excluded.key_id, sealed = excluded.sealed,
        given_version = excluded.given_version, version = excluded.version,
+       place = excluded.place, provided_by = excluded.provided_by,
        removed_at = excluded.removed_at
 
 -- points_of
@@ -84,8 +85,8 @@ UPDATE addresses a SET version = a.version + 1
  WHERE (a.tenant, a.contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
    AND a.removed_at IS NULL
    AND p.tenant = a.tenant AND p.contact_point_id = a.contact_point_id
-RETURNING a.tenant, a.borrower_id, a.contact_point_id, a.version, p.kind, p.country, p.zones,
-          p.unusable_at IS NULL AS usable
+RETURNING a.tenant, a.borrower_id, a.contact_point_id, a.version, a.place, a.provided_by, p.kind,
+          p.country, p.zones, p.unusable_at IS NULL AS usable
 
 -- block_points
 -- Waits for flights that hold the row; from the commit on none can begin.

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from phonenumbers.timezone import time_zones_for_number
 
 from services.events.loans import CandidateZone
-from services.events.words import Basis, PointKind
+from services.events.words import Basis, Place, PointKind, ProvidedBy
 from services.runtime.identity import surrogate
 
 NONCE_BYTES = 12
@@ -50,6 +50,8 @@ class Address(NamedTuple):
     value: str
     country: str | None
     zones: tuple[CandidateZone, ...]
+    place: Place = "personal"
+    provided_by: ProvidedBy = "unknown"
 
 
 class GivenAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,10 +59,16 @@ class GivenAddress(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: PointKind
     value: Annotated[str, msgspec.Meta(max_length=4_096)]  # FCM's longest token
+    place: Place = "personal"  # what it is tied to; a mobile of one's own to none
+    provided_by: ProvidedBy = "unknown"  # `employer`: known to be the employer's
 
 
 def normalise(given: GivenAddress) -> Address:
     """The one spelling of an address, so that equal addresses get equal ids; or InvalidAddress."""
+    return _spelled(given)._replace(place=given.place, provided_by=given.provided_by)
+
+
+def _spelled(given: GivenAddress) -> Address:
     match given.kind:
         case PointKind.MOBILE | PointKind.LANDLINE:
             return _phone(given)

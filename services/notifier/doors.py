@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from services.events.base import Text
+from services.events.words import PointKind
 from services.notifier.address_book import Given
 from services.notifier.addresses import Address, GivenAddress, InvalidAddress, normalise
 from services.notifier.intake import Intake
@@ -104,18 +105,22 @@ def _id(request: web.Request, name: str) -> UUID:
 
 def _normalised(body: PutContactPoints) -> tuple[Address, ...]:
     """Each distinct address once, in order; 422 naming every place that is wrong."""
-    addresses: dict[Address, None] = {}
+    addresses: dict[tuple[PointKind, str], Address] = {}
     errors = []
     for position, given in enumerate(body.contact_points):
         try:
-            addresses[normalise(given)] = None
+            address = normalise(given)
+            if addresses.setdefault((address.kind, address.value), address) != address:
+                field = f"contact_points[{position}].place"
+                fix = "give an address once, with one place and one who provided it"
+                errors.append(FieldError(field, "differs from the first mention's", fix))
         except InvalidAddress as error:
             field = f"contact_points[{position}].value"
             errors.append(FieldError(field, error.problem, error.fix))
     if errors:
         where = f"{errors[0].field} {errors[0].problem}"
         raise Problem(422, "invalid", where, errors)
-    return tuple(addresses)
+    return tuple(addresses.values())
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from services.policy.decisions import Made
 from services.policy.facts import Entry
 from services.policy.gather import Asked
 from services.policy.known import Known
+from services.policy.words import Place
 from services.runtime import log
 from services.runtime.database import Connection
 
@@ -50,7 +51,7 @@ def forget(facts: Known, r: Redeem) -> None:
         there[:] = [(owner, entry) for owner, entry in there if entry.id != own]
 
 
-def remember(facts: Known, asked: Asked, r: Redeem) -> None:
+def remember(facts: Known, asked: Asked, r: Redeem, place: Place) -> None:
     """What was allowed counts for everybody later in the same batch."""
     entry = Entry(
         at=facts.now,
@@ -61,6 +62,7 @@ def remember(facts: Known, asked: Asked, r: Redeem) -> None:
         account=asked.account,
         creditor=asked.creditor,
         contact_point=r.contact_point_id,
+        place=place,
         purpose=asked.purpose,
     )
     facts.contacts.setdefault((r.tenant, r.borrower_id), []).append(entry)
@@ -69,7 +71,7 @@ def remember(facts: Known, asked: Asked, r: Redeem) -> None:
 
 async def book(
     connection: Connection,
-    allowed: Sequence[tuple[Asked, Redeem]],
+    allowed: Sequence[tuple[Asked, Redeem, Place]],
     now: datetime,
     real_now: datetime,
 ) -> None:
@@ -77,16 +79,17 @@ async def book(
     if allowed:
         await connection.execute(
             SQL["book"],
-            [r.tenant for _, r in allowed],
-            [r.attempt_id for _, r in allowed],
-            [r.borrower_id for _, r in allowed],
-            [r.contact_point_id for _, r in allowed],
-            [r.channel.value for _, r in allowed],
-            [r.loan_id for _, r in allowed],
-            [asked.account for asked, _ in allowed],
-            [asked.creditor for asked, _ in allowed],
-            [asked.purpose for asked, _ in allowed],
-            [r.reminder_id for _, r in allowed],
+            [r.tenant for _, r, _ in allowed],
+            [r.attempt_id for _, r, _ in allowed],
+            [r.borrower_id for _, r, _ in allowed],
+            [r.contact_point_id for _, r, _ in allowed],
+            [r.channel.value for _, r, _ in allowed],
+            [r.loan_id for _, r, _ in allowed],
+            [asked.account for asked, _, _ in allowed],
+            [asked.creditor for asked, _, _ in allowed],
+            [asked.purpose for asked, _, _ in allowed],
+            [r.reminder_id for _, r, _ in allowed],
+            [place for _, _, place in allowed],
             now,
             real_now,
         )

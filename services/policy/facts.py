@@ -60,7 +60,7 @@ class ContactPoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str | None = None
     kind: words.PointKind | None = None
     place: words.Place = "personal"
-    provided_by: words.Provider = "unknown"
+    provided_by: words.ProvidedBy = "unknown"
     shared: bool = False  # others can read or hear it
     checked_on: date | None = None  # last found not to be reassigned
 

@@ -29,6 +29,7 @@ from services.policy.verdict import (
     wait,
     within,
 )
+from services.policy.words import Place
 
 # No provider keeps a message longer for us than this; further ahead there is nothing to look for.
 LONGEST_VALIDITY = timedelta(hours=24)
@@ -50,6 +51,7 @@ class Judged(msgspec.Struct, kw_only=True):
     logged: bool = True
     barred: str | None = None  # a channel that this reminder shall not try again
     made: Made | None = None
+    place: Place = "personal"  # what the contact point is tied to
 
 
 class Gate:
@@ -100,7 +102,7 @@ class Gate:
             # and is held when it falls due again.
             judged.ruling = self._later(judged.ruling, r, row)
         if judged.ruling.outcome is Outcome.ALLOW:
-            booking.remember(self._facts, asked, r)
+            booking.remember(self._facts, asked, r, judged.place)
         return judged
 
     def _settled(self, r: Redeem, row: Row | None) -> tuple[Ruling, bool] | None:
@@ -155,6 +157,7 @@ class Gate:
             code = rules if isinstance(rules, str) else "held_address"
             judged.ruling = refusal(Outcome.HOLD, code)
             return
+        judged.place = point["place"]
         now = self._facts.now
         facts = facts_for(self._facts, judged.asked, r.channel.value, point, r.content)
         limit = min(r.valid_until, now + LONGEST_VALIDITY)

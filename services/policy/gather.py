@@ -79,7 +79,11 @@ def facts_for(
             purpose=asked.purpose,
             recipient="debtor",
             contact_point=v1.ContactPoint(
-                id=point["contact_point_id"], kind=point["kind"], shared=point["shared"]
+                id=point["contact_point_id"],
+                kind=point["kind"],
+                place=point["place"],
+                provided_by=point["provided_by"],
+                shared=point["shared"],
             ),
             content=_content(content, asked.outstanding_minor),
         ),

@@ -100,6 +100,8 @@ async def contact_points(connection: Connection, changed: Sequence[ContactPointC
         [_zones(p.zones) for p in rows],
         [_bases(p.zones) for p in rows],
         [p.usable for p in rows],
+        [p.place for p in rows],
+        [p.provided_by for p in rows],
     )
 
 

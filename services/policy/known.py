@@ -9,7 +9,16 @@ from uuid import UUID
 
 import msgspec
 
-from services.policy.facts import CandidateZone, Consent, Duty, Entry, Notice, Preference, Stop
+from services.policy.facts import (
+    CandidateZone,
+    Consent,
+    Duty,
+    Entry,
+    Notice,
+    Preference,
+    RecurringHours,
+    Stop,
+)
 from services.runtime import queries
 from services.runtime.database import Connection
 
@@ -206,6 +215,9 @@ def _stop(row: Row, now: datetime) -> Stop:
         channels=frozenset(row["channels"]) or None,
         contact_points=tuple(row["contact_point_ids"]) or None,
         purposes=frozenset(row["purposes"]) or None,
+        places=frozenset(row["places"]) or None,
+        persons=tuple(row["persons"]) or None,
+        basis_ended=row["basis_ended"],
     )
 
 
@@ -221,7 +233,14 @@ def _consent(row: Row, now: datetime) -> Consent:
         debts=tuple(row["loan_ids"]) or None,
         until=row["until_date"],
         revoked=min(revoked, now) if revoked else None,
+        hours=_hours(row),
     )
+
+
+def _hours(row: Row) -> RecurringHours | None:
+    if row["from_clock"] is None:
+        return None
+    return RecurringHours(from_=row["from_clock"], to=row["to_clock"], days=row["days"])
 
 
 def _preference(row: Row, now: datetime) -> Preference:

@@ -10,7 +10,7 @@ SELECT tenant, household_id, borrower_id FROM borrowers WHERE household_id = ANY
 -- points_of
 -- Shared: another borrower has, or had, the same contact point.
 SELECT p.tenant, p.borrower_id, p.contact_point_id, p.kind, p.channels, p.zones, p.bases,
-       p.usable,
+       p.usable, p.place, p.provided_by,
        EXISTS (SELECT FROM contact_points o
                 WHERE o.contact_point_id = p.contact_point_id AND o.tenant = p.tenant
                   AND o.borrower_id <> p.borrower_id) AS shared
@@ -26,7 +26,8 @@ SELECT d.tenant, d.loan_id, d.installment_number, d.borrower_id, d.outstanding_m
 -- stops_of
 -- The borrowers' own, and those on a contact point they have, whoever gave them.
 SELECT s.tenant, s.stop_id, s.borrower_id AS owner, s.kind, s.received_at, s.form, s.from_date,
-       s.until_date, s.loan_ids, s.channels, s.contact_point_ids, s.purposes,
+       s.until_date, s.loan_ids, s.channels, s.contact_point_ids, s.purposes, s.places, s.persons,
+       s.basis_ended,
        (SELECT min(e.ended_at) FROM stop_ends e
          WHERE e.stop_id = s.stop_id AND e.tenant = s.tenant
            AND e.on_word_of = ANY (s.may_lift)) AS ended_at
@@ -37,7 +38,8 @@ SELECT s.tenant, s.stop_id, s.borrower_id AS owner, s.kind, s.received_at, s.for
 
 -- consents_of
 SELECT c.tenant, c.borrower_id, c.kind, c.given_to, c.received_at, c.form, c.until_date,
-       c.loan_ids, c.channels, c.contact_point_ids, e.revoked_at
+       c.loan_ids, c.channels, c.contact_point_ids, c.from_clock, c.to_clock, c.days,
+       e.revoked_at
   FROM consents c LEFT JOIN consent_ends e USING (tenant, consent_id)
  WHERE c.borrower_id = ANY ($1::uuid[])
 
@@ -138,18 +140,18 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::i
 
 -- known_point
 INSERT INTO contact_points (tenant, borrower_id, contact_point_id, version, kind, channels,
-                            country, zones, bases, usable)
+                            country, zones, bases, usable, place, provided_by)
 SELECT p.tenant, p.borrower_id, p.contact_point_id, p.version, p.kind,
        string_to_array(p.channels, ','), p.country, string_to_array(p.zones, ','),
-       string_to_array(p.bases, ','), p.usable
+       string_to_array(p.bases, ','), p.usable, p.place, p.provided_by
   FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
-              $7::text[], $8::text[], $9::text[], $10::bool[])
+              $7::text[], $8::text[], $9::text[], $10::bool[], $11::text[], $12::text[])
     AS p (tenant, borrower_id, contact_point_id, version, kind, channels, country, zones, bases,
-          usable)
+          usable, place, provided_by)
     ON CONFLICT (borrower_id, tenant, contact_point_id) DO UPDATE
    SET version = excluded.version, kind = excluded.kind, channels = excluded.channels,
        country = excluded.country, zones = excluded.zones, bases = excluded.bases,
-       usable = excluded.usable
+       usable = excluded.usable, place = excluded.place, provided_by = excluded.provided_by
  WHERE contact_points.version < excluded.version
 
 -- bury
@@ -159,10 +161,10 @@ SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::times
 
 -- record_stop
 INSERT INTO stops (tenant, stop_id, borrower_id, kind, received_at, recorded_at, form, from_date,
-                   until_date, loan_ids, channels, contact_point_ids, purposes, source, evidence,
-                   may_lift)
+                   until_date, loan_ids, channels, contact_point_ids, purposes, places, persons,
+                   basis_ended, source, evidence, may_lift)
 VALUES ($1, $2, $3, $4, least($5, policy.gate_now()), policy.gate_now(), $6, $7, $8, $9, $10, $11,
-        $12, $13, $14, $15)
+        $12, $13, $14, $15, $16, $17, $18)
     ON CONFLICT (tenant, stop_id) DO NOTHING
 
 -- record_stop_points
@@ -180,8 +182,9 @@ SELECT borrower_id, contact_point_ids, may_lift FROM stops WHERE tenant = $1 AND
 
 -- record_consent
 INSERT INTO consents (tenant, consent_id, borrower_id, kind, given_to, received_at, recorded_at,
-                      form, until_date, loan_ids, channels, contact_point_ids, source)
-VALUES ($1, $2, $3, $4, $5, $6, policy.gate_now(), $7, $8, $9, $10, $11, $12)
+                      form, until_date, loan_ids, channels, contact_point_ids, from_clock,
+                      to_clock, days, source)
+VALUES ($1, $2, $3, $4, $5, $6, policy.gate_now(), $7, $8, $9, $10, $11, $12, $13, $14, $15)
     ON CONFLICT (tenant, consent_id) DO NOTHING
 
 -- end_consent

@@ -47,13 +47,14 @@ SELECT tenant, contact_id, outcome FROM contacts WHERE contact_id = ANY ($1::uui
 -- book
 -- A repeat moves its own booking to now; what has left already is never moved back.
 INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome,
-                      booked_at, loan_id, account, creditor, purpose, reminder_id)
-SELECT b.tenant, b.contact_id, b.borrower_id, b.contact_point_id, b.channel, $11, 'reserved',
-       $12, b.loan_id, b.account, b.creditor, b.purpose, b.reminder_id
+                      booked_at, loan_id, account, creditor, purpose, reminder_id, more)
+SELECT b.tenant, b.contact_id, b.borrower_id, b.contact_point_id, b.channel, $12, 'reserved',
+       $13, b.loan_id, b.account, b.creditor, b.purpose, b.reminder_id,
+       CASE WHEN b.place <> 'personal' THEN jsonb_build_object('place', b.place) END
   FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-              $8::text[], $9::text[], $10::uuid[])
+              $8::text[], $9::text[], $10::uuid[], $11::text[])
     AS b (tenant, contact_id, borrower_id, contact_point_id, channel, loan_id, account, creditor,
-          purpose, reminder_id)
+          purpose, reminder_id, place)
     ON CONFLICT (contact_id, tenant) DO UPDATE
    SET at = excluded.at, outcome = 'reserved', booked_at = excluded.booked_at
  WHERE contacts.outcome IN ('reserved', 'cancelled')

@@ -115,7 +115,7 @@ async def _save(
     answers = {
         (j.redeem.tenant, j.redeem.attempt_id): _answer(j, gate_now, real_now) for j in judged
     }
-    await booking.book(connection, [(j.asked, j.redeem) for j in allowed], now, real_now)
+    await booking.book(connection, [(j.asked, j.redeem, j.place) for j in allowed], now, real_now)
     await booking.permit(
         connection,
         [

@@ -30,6 +30,7 @@ STOP_KINDS = get_args(words.StopKind)
 FORMS = get_args(words.Form)
 CHANNELS = get_args(words.ChannelOrGroup)
 PURPOSES = get_args(words.Purpose)
+PLACES = get_args(words.Place)
 CONSENT_KINDS = get_args(words.ConsentKind)
 GIVERS = get_args(words.GivenTo)
 PREFERENCE_KINDS = get_args(words.PreferenceKind)
@@ -47,6 +48,7 @@ def problems(event: StopEvent) -> list[FieldError]:
                 _one_of("form", event.form, FORMS),
                 *_each_of("channels", event.channels, CHANNELS),
                 *_each_of("purposes", event.purposes, PURPOSES),
+                *_each_of("places", event.places, PLACES),
                 _somebody(event.borrower_ref, event.borrower_id, event.contact_point_ids),
                 _in_order(event),
                 *_only_narrower(event),
@@ -57,6 +59,7 @@ def problems(event: StopEvent) -> list[FieldError]:
                 _one_of("given_to", event.given_to, GIVERS),
                 _one_of("form", event.form, FORMS),
                 *_each_of("channels", event.channels, CHANNELS),
+                *_hours(event),
                 _somebody(event.borrower_ref, event.borrower_id, ()),
             ]
         case PreferenceStated():
@@ -130,7 +133,21 @@ def _on_file(lift: StopLifted) -> FieldError | None:
     return FieldError("evidence", "is missing", fix)
 
 
-def _not_empty(stated: PreferenceStated) -> FieldError | None:
+def _hours(given: ConsentGiven) -> list[FieldError | None]:
+    if given.from_clock is None and given.to_clock is None:
+        return []
+    missing = "from_clock" if given.from_clock is None else "to_clock"
+    if given.from_clock is None or given.to_clock is None:
+        return [FieldError(missing, "is missing", "give both, or neither for any time")]
+    return [
+        _said("from_clock", clock_problem(given.from_clock), "write '08:00'"),
+        _said("to_clock", clock_problem(given.to_clock), "write '18:00'"),
+        _said("days", days_problem(given.days), "write daily, mon or mon-fri"),
+        _not_empty(given),
+    ]
+
+
+def _not_empty(stated: PreferenceStated | ConsentGiven) -> FieldError | None:
     if stated.from_clock == stated.to_clock:
         return FieldError("to_clock", "equals from_clock", "give the time at which it ends")
     return None

@@ -38,7 +38,7 @@ _Named = StopRecorded | _Kept
 _KEPT: dict[type[_Kept], tuple[str, str, tuple[str, ...]]] = {
     ConsentGiven: ("record_consent", "consent_id", (
         "to", "given_to", "received_at", "form", "until_date", "loan_ids", "channels",
-        "contact_point_ids", "source",
+        "contact_point_ids", "from_clock", "to_clock", "days", "source",
     )),
     PreferenceStated: ("record_preference", "preference_id", (
         "kind", "from_clock", "to_clock", "days", "zone", "received_at", "withdrawn_at",
@@ -117,6 +117,9 @@ async def _stop(connection: Connection, identify: Identify, stop: StopRecorded) 
         list(stop.channels),
         points,
         list(stop.purposes),
+        list(stop.places),
+        list(stop.persons),
+        stop.basis_ended,
         stop.source,
         stop.evidence,
         list(stop.may_lift or MAY_LIFT[stop.kind]),  # type: ignore[index]  # checked before

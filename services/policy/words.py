@@ -7,6 +7,11 @@ services/events/words.py.  A test holds the lists equal that events keep as enum
 
 from typing import Literal, get_args
 
+from services.events import words as told
+
+Place = told.Place
+ProvidedBy = told.ProvidedBy
+
 Role = Literal["creditor", "collector"]
 Basis = Literal["confirmed", "address", "mailing_address", "phone_prefix", "device", "country"]
 Product = Literal[
@@ -75,8 +80,6 @@ Class = Literal[
 Sequence = Literal["first", "later"]
 Technology = Literal["manual", "dialer", "autodialed", "prerecorded", "ai_voice"]
 PointKind = Literal["mobile", "landline", "email", "address", "app", "handle"]
-Place = Literal["home", "work", "personal"]
-Provider = Literal["employer", "borrower", "unknown"]
 CallerId = Literal["shown", "withheld"]
 Device = Literal["company", "private"]
 Outcome = Literal[

@@ -181,7 +181,7 @@ def given_event(ref: str, version: int, kind: str, value: str) -> ContactPointGi
 
 
 async def until(world: World, count: int) -> None:
-    for _ in range(300):
+    for _ in range(3000):
         if await world.owner.fetchval("SELECT count(*) FROM notifier.addresses") >= count:
             return
         await asyncio.sleep(0.02)

@@ -12,7 +12,7 @@ from services.events.codec import Envelope
 from services.events.deliveries import ContactPointChanged
 from services.events.loans import BorrowerChanged, CandidateZone, DebtChanged
 from services.events.permits import Redeem, Redeemed
-from services.events.words import Basis, Channel, PointKind
+from services.events.words import Basis, Channel, Place, PointKind
 from services.policy import activation, handlers, jurisdictions
 from services.policy.activation import Activation
 from services.policy.handlers import Context
@@ -135,6 +135,7 @@ class World:
         usable: bool = True,
         version: int = 1,
         tenant: str = TENANT,
+        place: Place = "personal",
     ) -> str:
         changed = ContactPointChanged(
             tenant=tenant,
@@ -146,6 +147,7 @@ class World:
             country="US",
             zones=(),
             usable=usable,
+            place=place,
         )
         await self.send("contact_point.changed", changed)
         return changed.contact_point_id

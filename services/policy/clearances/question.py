@@ -22,7 +22,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     id: Text | None = None
     kind: words.PointKind | None = None
     place: words.Place = "personal"
-    provided_by: words.Provider = "unknown"
+    provided_by: words.ProvidedBy = "unknown"
     shared: bool = False
 
 

@@ -1,6 +1,7 @@
 """What was read under the locks, and the question in the terms of the rules.  Pure."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -81,7 +82,13 @@ def point_of(scene: Scene, question: Question) -> Row | None:
     """A point named by its id must be the borrower's and fit; without one, what the asker says."""
     given = question.contact_point
     if given.id is None:
-        return {"contact_point_id": "", "kind": given.kind, "shared": given.shared}
+        return {
+            "contact_point_id": "",
+            "kind": given.kind,
+            "place": given.place,
+            "provided_by": given.provided_by,
+            "shared": given.shared,
+        }
     for point in scene.known.points.get((scene.tenant, scene.borrower_id), ()):
         if point["contact_point_id"] == given.id:
             fits = question.channel not in OURS or question.channel in point["channels"]
@@ -103,8 +110,8 @@ def facts_of(scene: Scene, question: Question, asked: Asked, point: Row) -> v1.F
         contact_point=v1.ContactPoint(
             id=given.id,
             kind=point["kind"],
-            place=given.place,
-            provided_by=given.provided_by,
+            place=_told(given.place, "personal", point["place"]),
+            provided_by=_told(given.provided_by, "unknown", point["provided_by"]),
             shared=given.shared or point["shared"],
         ),
         sender=v1.Sender(caller_id=question.sender.caller_id, device=question.sender.device),
@@ -120,3 +127,8 @@ def facts_of(scene: Scene, question: Question, asked: Asked, point: Row) -> v1.F
     )
     actor = v1.Actor(role=asked.role, id=question.actor.id)  # type: ignore[arg-type]  # checked
     return msgspec.structs.replace(base, actor=actor, contact=contact)
+
+
+def _told(asker: str, silence: str, known: str) -> Any:
+    """What the asker says of a contact point; where they say nothing, what the lender said."""
+    return known if asker == silence else asker

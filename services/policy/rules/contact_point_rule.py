@@ -80,7 +80,7 @@ def _bar(key: str, found: object) -> Bar:
 
 _VALUES: Mapping[str, type] = {
     "place": frozenset[words.Place],
-    "provided_by": frozenset[words.Provider],
+    "provided_by": frozenset[words.ProvidedBy],
     "shared": frozenset[bool],
     "channel": frozenset[words.ChannelOrGroup],
     "caller_id": frozenset[words.CallerId],
