@@ -350,11 +350,13 @@ history AS (
 SELECT count(*) FROM answered;
 
 -- settle_failed
+-- Also for an earlier emission: after a failure the notifier takes no later one, so nobody else would
+-- end it.
 WITH answered AS (
     UPDATE reminders r SET status = 'failed', reason = f.reason, settled_at = f.at
       FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[])
         AS f (tenant, reminder_id, emission, reason, at)
-     WHERE r.tenant = f.tenant AND r.reminder_id = f.reminder_id AND r.emission = f.emission
+     WHERE r.tenant = f.tenant AND r.reminder_id = f.reminder_id AND r.emission >= f.emission
        AND r.status IN ('planned', 'due')
     RETURNING r.tenant, r.reminder_id, r.emission, r.reason, f.at),
 history AS (

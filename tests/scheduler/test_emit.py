@@ -195,6 +195,20 @@ async def test_what_a_provider_took_is_sent_whatever_was_written_before(
     assert await published(db, ReminderCancelled) == []
 
 
+async def test_a_failure_ends_the_reminder_though_it_was_emitted_again_since(
+    context: Context, db: Pool, database: Database
+) -> None:
+    due = await first_due(context, db, database)
+    until = FIRST_HOUR + timedelta(hours=1)
+    await handle(context, db, deferred(due, until))
+    failed = receipt(due, AttemptState.ABANDONED, Outcome.FAILED, "outcome_unknown")
+    await stand_at(database, until)
+    assert await emit(db) == 1
+    await handle(context, db, failed)
+    assert await status_of(db, due.reminder_id) == ("failed", "outcome_unknown", 2)
+    assert (await the_ledger(db)).balanced
+
+
 async def test_the_history_tells_every_step_in_order(
     context: Context, db: Pool, database: Database
 ) -> None:
