@@ -46,6 +46,7 @@ class Redeem(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: Instant
     content: ContentFacts | None = None
     releases: tuple[UUID, ...] = ()  # finished attempts of this reminder, freed before counting
+    epoch: Count | None = None  # of the attempt: what comes behind a later one is fenced
 
 
 class RedeemRequest(msgspec.Struct, frozen=True, kw_only=True):

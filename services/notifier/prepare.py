@@ -90,6 +90,7 @@ def redeem_of(ready: Ready) -> Redeem:
         valid_until=allowed.valid_until,
         content=ready.rendered.content,
         releases=claimed.releases,
+        epoch=claimed.held.epoch,
     )
 
 

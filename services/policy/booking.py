@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.events.permits import Redeem, Redeemed
@@ -32,12 +33,21 @@ async def release(connection: Connection, redeems: Sequence[Redeem]) -> None:
         )
 
 
+class Booking(NamedTuple):
+    """What an earlier asking of an attempt had booked; `epoch` names that asking."""
+
+    outcome: str
+    epoch: int | None
+
+
 async def existing(
     connection: Connection, redeems: Sequence[Redeem]
-) -> dict[tuple[str, UUID], str]:
-    """The outcome of the bookings these attempts already have."""
+) -> dict[tuple[str, UUID], Booking]:
+    """The bookings these attempts already have."""
     rows = await connection.fetch(SQL["bookings"], [r.attempt_id for r in redeems])
-    return {(row["tenant"], row["contact_id"]): row["outcome"] for row in rows}
+    return {
+        (row["tenant"], row["contact_id"]): Booking(row["outcome"], row["epoch"]) for row in rows
+    }
 
 
 def forget(facts: Known, r: Redeem) -> None:
@@ -114,6 +124,7 @@ async def permit(
             [made.rule_set for _, _, made in given],
             [answer.send_by for _, answer, _ in given],
             [answer.allowed_until for _, answer, _ in given],
+            [r.epoch for r, _, _ in given],
             real_now,
             gate_now,
         )

@@ -49,6 +49,7 @@ class Judged(msgspec.Struct, kw_only=True):
     allowed_until: datetime | None = None
     silent: bool = False  # nothing to publish: settled elsewhere, or refused before
     logged: bool = True
+    fenced: bool = False  # nothing is touched
     barred: str | None = None  # a channel that this reminder shall not try again
     made: Made | None = None
     place: Place = "personal"  # what the contact point is tied to
@@ -65,7 +66,7 @@ class Gate:
         rule_sets: RuleSets,
         active: ActiveByTenant,
         feeds: Feeds,
-        bookings: dict[tuple[str, UUID], str],
+        bookings: dict[tuple[str, UUID], booking.Booking],
     ) -> None:
         self._facts = facts
         self._state = state
@@ -83,6 +84,9 @@ class Gate:
         """Never raises: what fails is asked again later, and nothing is sent."""
         row = self._state.rows.get((r.tenant, r.reminder_id))
         asked = _asked(self._facts, r, row)
+        if self._fenced(r):
+            ruling = refusal(Outcome.SUPPRESS, "superseded")
+            return Judged(redeem=r, asked=asked, ruling=ruling, silent=True, fenced=True)
         booking.forget(self._facts, r)
         if settled := self._settled(r, row):
             ruling, logged = settled
@@ -105,12 +109,21 @@ class Gate:
             booking.remember(self._facts, asked, r, judged.place)
         return judged
 
+    def _fenced(self, r: Redeem) -> bool:
+        """An asking that comes behind a later one of the same attempt, which may have left since:
+        it was given up by who asked, so whatever it is answered nothing may come of it.
+        """
+        booked = self._bookings.get((r.tenant, r.attempt_id))
+        if booked is None or booked.epoch is None or r.epoch is None:
+            return False
+        return r.epoch <= booked.epoch
+
     def _settled(self, r: Redeem, row: Row | None) -> tuple[Ruling, bool] | None:
         """Answered already: nothing to publish.  The second value: whether to log it."""
         if (r.tenant, r.reminder_id) in self._state.cancelled:
             return refusal(Outcome.SUPPRESS, "cancelled"), True
         booked = self._bookings.get((r.tenant, r.attempt_id))
-        if booked is not None and booked not in booking.MOVABLE:
+        if booked is not None and booked.outcome not in booking.MOVABLE:
             return refusal(Outcome.SUPPRESS, "superseded"), True
         if row is None or r.emission > row["emission"]:
             return None

@@ -41,8 +41,11 @@ UPDATE contacts c SET outcome = 'cancelled'
    AND c.outcome = 'reserved'
 
 -- bookings
--- Bookings these attempts already have, from an earlier asking.
-SELECT tenant, contact_id, outcome FROM contacts WHERE contact_id = ANY ($1::uuid[])
+-- Bookings these attempts already have, from an earlier asking, and which asking that was.
+SELECT c.tenant, c.contact_id, c.outcome, p.epoch
+  FROM contacts c
+  LEFT JOIN permits p ON p.attempt_id = c.contact_id AND p.tenant = c.tenant
+ WHERE c.contact_id = ANY ($1::uuid[])
 
 -- book
 -- A repeat moves its own booking to now; what has left already is never moved back.
@@ -75,15 +78,15 @@ UPDATE contacts c
 
 -- permit
 INSERT INTO permits (tenant, attempt_id, permit_id, reminder_id, emission, decision_id, rule_set,
-                     issued_at, send_by, gate_now, allowed_until)
+                     issued_at, send_by, gate_now, allowed_until, epoch)
 SELECT p.tenant, p.attempt_id, p.permit_id, p.reminder_id, p.emission, p.decision_id, p.rule_set,
-       $10, p.send_by, $11, p.allowed_until
+       $11, p.send_by, $12, p.allowed_until, p.epoch
   FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[],
-              $8::timestamptz[], $9::timestamptz[])
+              $8::timestamptz[], $9::timestamptz[], $10::int[])
     AS p (tenant, attempt_id, permit_id, reminder_id, emission, decision_id, rule_set, send_by,
-          allowed_until)
+          allowed_until, epoch)
     ON CONFLICT (attempt_id, tenant) DO UPDATE
-   SET decision_id = excluded.decision_id, rule_set = excluded.rule_set,
+   SET decision_id = excluded.decision_id, rule_set = excluded.rule_set, epoch = excluded.epoch,
        issued_at = excluded.issued_at, send_by = excluded.send_by,
        gate_now = excluded.gate_now, allowed_until = excluded.allowed_until
 

@@ -126,7 +126,7 @@ async def _save(
         real_now,
         gate_now,
     )
-    await booking.cancel(connection, [j.redeem for j in refused])
+    await booking.cancel(connection, [j.redeem for j in refused if not j.fenced])
     told = [j for j in refused if not j.silent and j.made]
     await _remember(connection, state, told)
     await put(connection, [refusal_event(j.made, now) for j in told if j.made])

@@ -225,3 +225,33 @@ async def test_another_tenants_borrower_of_the_same_id_is_somebody_else(world: W
     assert (
         await world.redeem_one(await world.ready("ada", tenant="zeta"))
     ).verdict is Verdict.ALLOW
+
+
+async def test_an_asking_that_comes_behind_a_later_one_touches_nothing(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    first = msgspec.structs.replace(await world.ready("ada"), epoch=1)
+    again = msgspec.structs.replace(first, epoch=2)
+    assert (await world.redeem_one(again)).verdict is Verdict.ALLOW  # the first is on its way
+    await world.out()
+    await world.send("stop.events", stop("ada"))
+    late = await world.redeem_one(first)
+    assert (late.verdict, late.code) == (Verdict.SUPPRESS, "superseded")
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["reserved"]
+    assert await world.out() == []
+    # Twice the same asking is a late one too; a later asking is asked anew.
+    assert (await world.redeem_one(again)).code == "superseded"
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["reserved"]
+    third = await world.redeem_one(msgspec.structs.replace(first, epoch=3))
+    assert (third.verdict, third.code) == (Verdict.SUPPRESS, "opted_out")
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["cancelled"]
+
+
+async def test_a_late_asking_does_not_free_the_place_of_a_cancelled_reminder(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    first = msgspec.structs.replace(await world.ready("ada"), epoch=1)
+    await world.redeem_one(msgspec.structs.replace(first, epoch=2))
+    await world.send("reminder.cancelled", cancelled(first))
+    assert (await world.redeem_one(first)).code == "superseded"
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["reserved"]
