@@ -1,18 +1,25 @@
-"""A TCP proxy that loses answers on demand: the request arrives, its answer never does."""
+"""A TCP proxy that loses answers on demand, or holds back requests or answers as long as asked."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 
 class Proxy:
-    """Forwards to one port; while `losing` is above 0 it cuts a connection instead of an answer."""
+    """Forwards to one port; while `losing` is above 0 it cuts a connection instead of an answer.
+
+    What comes while `late` says so (requests or answers) is held until `released` is set.
+    """
 
     def __init__(self, target_port: int) -> None:
         self._target = target_port
         self.losing = 0
         self.lost = 0
+        self.late: Literal["", "requests", "answers"] = ""
+        self.held = asyncio.Event()
+        self.released = asyncio.Event()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client connection."""
@@ -33,9 +40,16 @@ class Proxy:
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1 << 16):
+            if self.late == "requests":
+                await self._hold()
             writer.write(data)
             await writer.drain()
-        writer.write_eof()
+        if not self.held.is_set():  # a caller that gave up must not take its request with it
+            writer.write_eof()
+
+    async def _hold(self) -> None:
+        self.held.set()
+        await self.released.wait()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1 << 16):
@@ -43,6 +57,8 @@ class Proxy:
                 self.losing -= 1
                 self.lost += 1
                 raise ConnectionResetError  # policy has committed; nobody will hear of it
+            if self.late == "answers":
+                await self._hold()
             writer.write(data)
             await writer.drain()
         writer.write_eof()

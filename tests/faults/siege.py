@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,8 +47,11 @@ class Siege(Thread):
         """The number of the borrower who was loaded as the `index`-th of all."""
         return f"+1{200 + index}55501{index % 100:02d}"
 
-    async def load(self, count: int) -> None:
-        """Borrowers with a number, an address and some a device; due on the next batch's day."""
+    async def load(self, count: int, loans: int = 1) -> None:
+        """Borrowers with a number, an address and some a device; due on the next batch's day.
+
+        With several `loans` each, all fall due together.
+        """
         self.batches += 1
         day = BEGIN + timedelta(days=self.batches - 1 + (self.batches - 1) // 6)
         refs = [f"S{self.batches}-{index}" for index in range(count)]
@@ -64,10 +68,11 @@ class Siege(Thread):
                 await self.addresses(ref, **points)
 
         await asyncio.gather(*(address(index, ref) for index, ref in enumerate(refs)))
-        rows = [_loan(ref, day.date().isoformat()) for ref in refs]
+        due = day.date().isoformat()
+        rows = [_loan(ref, due, number) for ref in refs for number in range(loans)]
         status, said = await self.call("POST", "scheduler", "/v1/loans:bulk", {"loans": rows})
         assert status < 300, said
-        self.loaded += count
+        self.loaded += len(rows)
         await self.until(
             "SELECT count(*) >= $1 FROM scheduler.reminders",
             self.loaded,
@@ -78,6 +83,33 @@ class Siege(Thread):
         """Step to the instant at which the batch that was loaded last falls due."""
         day = BEGIN + timedelta(days=self.batches - 1 + (self.batches - 1) // 6)
         await clock.step_to(self.owner, day + DUE_HOUR)
+
+    async def fall_due_later(self) -> None:
+        """Step from one deferral's instant to the next, until none is left."""
+        open_now = (
+            "SELECT count(*) = 0 FROM scheduler.reminders WHERE status = 'due'"
+            " OR (status = 'planned' AND due_at <= policy.gate_now())"
+        )
+        next_due = "SELECT min(due_at) FROM scheduler.reminders WHERE status = 'planned'"
+        await self.until(open_now)
+        while at := await self.owner.fetchval(next_due):
+            await self.step_to(at)
+            await self.until(open_now)
+
+    async def a_day_twice(self) -> list[tuple[str, str]]:
+        """Borrowers and days on which a provider took more than one message to them."""
+        owners = {
+            row["id"]: row["who"]
+            for row in await self.owner.fetch(
+                "SELECT attempt_id::text AS id, borrower_id::text AS who FROM notifier.attempts"
+            )
+        }
+        taken = Counter(
+            (owners[line["attempt_id"]], line["t_business"][:10])
+            for line in await self.history()
+            if line["accepted"]
+        )
+        return [contact for contact, count in taken.items() if count > 1]
 
     async def restart(self, name: str, **variables: str) -> None:
         """Start a service again (it was killed, or it is killed now) and wait until it is ready."""
@@ -113,9 +145,9 @@ class Siege(Thread):
         assert ledger["balanced"], ledger
 
 
-def _loan(ref: str, due: str) -> Mapping[str, object]:
+def _loan(ref: str, due: str, number: int) -> Mapping[str, object]:
     return {
-        "loan_id": f"L-{ref}",
+        "loan_id": f"L-{ref}" + (f"-{number}" if number else ""),
         "borrower_ref": ref,
         "version": 1,
         "product": "personal_loan",
