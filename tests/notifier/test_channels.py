@@ -200,3 +200,24 @@ async def test_without_a_token_nothing_is_sent_by_push(outside: Open) -> None:
     )
     assert await world.send() == NotSent("no_token")
     assert world.requests == 0
+
+
+async def test_a_token_that_does_not_come_in_time_leaves_nothing_unknown(
+    outside: Open, tmp_path: Path
+) -> None:
+    world = await outside("push")
+    over = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        world.channel._token._account = read_service_account(  # type: ignore[attr-defined]
+            service_account(tmp_path, f"http://127.0.0.1:{port}/token")
+        )
+        answers = await asyncio.gather(*(world.send(1.0) for _ in range(3)))
+        over.set()
+    assert answers == [NotSent("no_token")] * 3
+    assert world.requests == 0

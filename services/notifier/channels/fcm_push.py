@@ -1,5 +1,6 @@
 """Push by Firebase Cloud Messaging, HTTP v1; FCM keeps no idempotency key and has no look-up."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -73,8 +74,10 @@ class FcmPush:
     async def send(self, message: Message, deadline: Deadline) -> Answer:
         """One POST; a device that gets a reminder twice shows it once (tag, collapse id)."""
         try:
-            token = await self._token.get()
-        except NoToken:
+            # Those who wait for a token in turn, too: no byte of theirs has left.
+            async with asyncio.timeout_at(deadline.end_by):
+                token = await self._token.get()
+        except (NoToken, TimeoutError):
             return NotSent("no_token")
         try:
             answer = await self._transport.request(
