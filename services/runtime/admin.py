@@ -39,7 +39,7 @@ class Health:
     async def unready(self) -> dict[str, str]:
         """Every readiness check that complains; one that fails itself complains by class."""
         said = {}
-        for name, check in self._ready.items():
+        for name, check in list(self._ready.items()):
             try:
                 answer = await check()
             except Exception as error:

@@ -125,3 +125,18 @@ async def test_health_tells_liveness_from_readiness() -> None:
             assert "secret" not in await answer.text()
         async with session.get(f"{base}/metrics") as answer:
             assert "dunwell_consumed_total" in await answer.text()
+
+
+async def test_readiness_may_be_asked_while_a_service_still_adds_its_checks() -> None:
+    health = Health()
+
+    async def first() -> str | None:
+        health.ready("second", second)
+        return "the first is not well"
+
+    async def second() -> str | None:
+        return "nor the second"
+
+    health.ready("first", first)
+    assert list(await health.unready()) == ["first"]
+    assert list(await health.unready()) == ["first", "second"]
