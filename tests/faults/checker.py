@@ -9,7 +9,7 @@ Invariants, after a run has healed:
   truth        `sent` means a provider accepted; `suppressed`, `cancelled` and a proven `failed`
                mean that none did; an unknown outcome may be either
   balance      emitted = sent + suppressed + failed + cancelled, nothing open
-  caps         no person over the house's cap
+  caps         no person was sent more than one message on a day, which is the house's cap
 """
 
 import json
@@ -56,6 +56,7 @@ async def check(history: Path, database_url: str, expected: int) -> list[str]:
         *_none_lost(reminders, expected),
         *_truth(reminders, accepted),
         *_one_live_attempt(attempts),
+        *_one_a_day(requests, reminder_of, {row["id"]: row["who"] for row in reminders}),
     ]
 
 
@@ -113,3 +114,14 @@ def _one_live_attempt(attempts: Sequence[Line]) -> list[str]:
     for row in attempts:
         live[row["reminder"]] += row["state"] not in dead
     return [f"live: reminder {r} has {n} live attempts" for r, n in live.items() if n > 1]
+
+
+def _one_a_day(
+    requests: Sequence[Line], reminder_of: Mapping[str, str], who: Mapping[str, str]
+) -> list[str]:
+    days = Counter(
+        (who.get(reminder_of.get(line["attempt_id"], "?"), "?"), line["t_business"][:10])
+        for line in requests
+        if line["accepted"]
+    )
+    return [f"cap: {person} was sent {n} on {day}" for (person, day), n in days.items() if n > 1]

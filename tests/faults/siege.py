@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,21 +94,6 @@ class Siege(Thread):
         while at := await self.owner.fetchval(next_due):
             await self.step_to(at)
             await self.until(open_now)
-
-    async def a_day_twice(self) -> list[tuple[str, str]]:
-        """Borrowers and days on which a provider took more than one message to them."""
-        owners = {
-            row["id"]: row["who"]
-            for row in await self.owner.fetch(
-                "SELECT attempt_id::text AS id, borrower_id::text AS who FROM notifier.attempts"
-            )
-        }
-        taken = Counter(
-            (owners[line["attempt_id"]], line["t_business"][:10])
-            for line in await self.history()
-            if line["accepted"]
-        )
-        return [contact for contact, count in taken.items() if count > 1]
 
     async def restart(self, name: str, **variables: str) -> None:
         """Start a service again (it was killed, or it is killed now) and wait until it is ready."""

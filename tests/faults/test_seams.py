@@ -44,7 +44,7 @@ async def hold_back(siege: Siege, proxy: Proxy, port: int) -> None:
     await asyncio.wait_for(proxy.held.wait(), 30)
 
 
-async def test_a_redeem_that_comes_after_its_attempt_has_left_loses_no_reminder(
+async def test_a_redeem_that_comes_after_its_attempt_has_left_changes_nothing(
     database: Database, empty_kafka: str, tmp_path: Path
 ) -> None:
     (port,) = free_ports(1)
@@ -61,12 +61,16 @@ async def test_a_redeem_that_comes_after_its_attempt_has_left_loses_no_reminder(
         proxy.late = ""
         # The notifier has given up waiting, asked once more, and been permitted.
         await siege.until("SELECT count(*) = 20 FROM notifier.attempts WHERE state = 'in_flight'")
-        # What policy gets now it must refuse: the reminders are put off to the next channel.
+        # What policy gets now it would refuse: give the place back, and put the reminder off.
         for index in range(20):
             await opt_out(siege, index, "push", "sms")
         proxy.released.set()
-        await siege.until("SELECT count(*) >= 15 FROM scheduler.reminders WHERE emission = 2")
+        await siege.until("SELECT count(*) >= 15 FROM policy.decisions WHERE code = 'superseded'")
         await siege.healed(60)
+        assert await siege.owner.fetchval("SELECT max(emission) = 1 FROM scheduler.reminders")
+        assert await siege.owner.fetchval(
+            "SELECT bool_and(outcome <> 'cancelled') FROM policy.contacts"
+        )
         await siege.judge()
 
 
@@ -113,4 +117,3 @@ async def test_policy_and_notifier_may_die_together_and_no_borrower_gets_two_a_d
         await siege.fall_due_later()
         await siege.healed()
         await siege.judge()
-        assert await siege.a_day_twice() == []
