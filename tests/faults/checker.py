@@ -122,6 +122,6 @@ def _one_a_day(
     days = Counter(
         (who.get(reminder_of.get(line["attempt_id"], "?"), "?"), line["t_business"][:10])
         for line in requests
-        if line["accepted"]
+        if line["accepted"] and line["t_business"]  # PostgreSQL was away: nobody could look
     )
     return [f"cap: {person} was sent {n} on {day}" for (person, day), n in days.items() if n > 1]

@@ -20,9 +20,21 @@ class Proxy:
         self.late: Literal["", "requests", "answers"] = ""
         self.held = asyncio.Event()
         self.released = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
 
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One client connection."""
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One client connection, which ends with the proxy at the latest."""
+        task = asyncio.create_task(self._handle(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def end(self) -> None:
+        """Cut what is still open."""
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             upstream, outward = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
@@ -68,8 +80,9 @@ class Proxy:
 async def proxy_to(port: int, own_port: int) -> AsyncIterator[Proxy]:
     """A proxy on `own_port` in front of `port`."""
     proxy = Proxy(port)
-    server = await asyncio.start_server(proxy.handle, "127.0.0.1", own_port)
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", own_port)
     try:
         yield proxy
     finally:
         server.close()
+        await proxy.end()
