@@ -206,9 +206,11 @@ async def test_a_token_that_does_not_come_in_time_leaves_nothing_unknown(
     outside: Open, tmp_path: Path
 ) -> None:
     world = await outside("push")
-    over = asyncio.Event()
+    over, asked = asyncio.Event(), 0
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
         await over.wait()
         writer.close()
 
@@ -218,6 +220,7 @@ async def test_a_token_that_does_not_come_in_time_leaves_nothing_unknown(
             service_account(tmp_path, f"http://127.0.0.1:{port}/token")
         )
         answers = await asyncio.gather(*(world.send(1.0) for _ in range(3)))
+        assert asked == 1  # all three waited for the same answer
         over.set()
     assert answers == [NotSent("no_token")] * 3
     assert world.requests == 0

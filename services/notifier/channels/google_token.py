@@ -66,15 +66,24 @@ class GoogleToken:
         self._signer = crypt.RSASigner.from_string(account.private_key, account.private_key_id)
         self._token = ""
         self._fresh_until = 0.0
-        self._lock = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def get(self) -> str:
-        """The token in force; NoToken if there is none to be had."""
+        """The token in force; NoToken if there is none to be had.
+
+        Whoever waits meanwhile waits for the same answer, and who gives up takes it from nobody.
+        """
         if time.monotonic() >= self._fresh_until:
-            async with self._lock:
-                if time.monotonic() >= self._fresh_until:
-                    await self._refresh()
+            if self._refreshing is None:
+                self._refreshing = asyncio.create_task(self._refresh())
+                self._refreshing.add_done_callback(self._refreshed)
+            await asyncio.shield(self._refreshing)
         return self._token
+
+    def _refreshed(self, task: asyncio.Task[None]) -> None:
+        self._refreshing = None
+        if not task.cancelled():
+            task.exception()  # looked at, though all who waited may be gone
 
     def drop(self) -> None:
         """The provider refused the token: fetch another before the next send."""
