@@ -55,8 +55,7 @@ async def measure(db: Pool) -> None:
                 await make_partitions(connection)
                 await filed.expire(connection)
             async with transaction(db) as connection:
-                for row in await connection.fetch(SQL["held_counts"]):
-                    metrics.HELD.labels(row["code"]).set(row["count"])
+                await count_held(connection)
                 open_ = await connection.fetchval(known.LEDGER_SQL["open_bookings"])
                 metrics.OPEN_BOOKINGS.set(open_)
                 if open_:
@@ -64,6 +63,14 @@ async def measure(db: Pool) -> None:
         except Exception as error:
             log.get().warning("measuring_failed", error=type(error).__name__)
         await asyncio.sleep(GAUGE_SECONDS)
+
+
+async def count_held(connection: Connection) -> None:
+    """How many wait, by what is to be mended; what nobody waits for any more is not shown."""
+    rows = await connection.fetch(SQL["held_counts"])
+    metrics.HELD.clear()
+    for row in rows:
+        metrics.HELD.labels(row["code"]).set(row["count"])
 
 
 async def make_partitions(connection: Connection) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from services.policy import upkeep
 from services.policy.activation import Activation, Deactivation, activate, deactivate
+from services.runtime import metrics
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cancelled, due, pack
@@ -221,3 +222,21 @@ async def test_an_activation_binds_from_its_instant_on(world: World) -> None:
     await world.at(AFTERNOON + timedelta(hours=1))
     await world.send("reminder.due", due("ada"))
     assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
+
+
+async def test_the_gauge_forgets_what_nobody_waits_for_any_more(world: World) -> None:
+    def shown(code: str) -> float | None:
+        return metrics.REGISTRY.get_sample_value("dunwell_held_reminders", {"code": code})
+
+    async def count() -> None:
+        async with transaction(world.db) as connection:
+            await upkeep.count_held(connection)
+
+    await world.rules(pack(WINDOW))
+    await world.phone("ada")
+    await world.send("reminder.due", due("ada"))
+    await count()
+    assert shown("held_zone") == 1
+    await world.borrower("ada")
+    await count()
+    assert shown("held_zone") is None
