@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from services.events.words import Channel as ChannelName
-from services.notifier import handlers, sweeps
+from services.notifier import handlers, reviews, sweeps
 from services.notifier.addresses import Keyring, parse_keys
 from services.notifier.callbacks import Callbacks, Signatures, twilio_routes
 from services.notifier.channels import Channel
@@ -41,6 +41,7 @@ from services.runtime.web import application
 
 DOOR_BODY_BYTES = 64 * 1024
 SWEEP_SECONDS = 0.5
+GAUGE_SECONDS = 15.0
 
 
 async def run(settings: Settings) -> None:
@@ -194,6 +195,7 @@ def _sweeps(
         (SWEEP_SECONDS, "abandon", partial(sweeps.abandon, db, abandon_after)),
         (SWEEP_SECONDS, "forward_stops", forwarder.forward),
         (settings.look_up_seconds, "look_up", look_up),
+        (GAUGE_SECONDS, "count_reviews", partial(reviews.measure, db)),
     ]
 
 

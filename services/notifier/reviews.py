@@ -10,8 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.runtime import clock, queries
-from services.runtime.database import Connection
+from services.runtime import clock, metrics, queries
+from services.runtime.database import Connection, Pool
 from services.runtime.web import Problem
 
 SQL = queries.load(Path(__file__).with_name("reviews.sql"))
@@ -43,6 +43,12 @@ class ReviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
 async def waiting(connection: Connection, tenant: str) -> list[dict[str, Any]]:
     """What nobody has looked at yet, oldest first."""
     return [dict(row) for row in await connection.fetch(SQL["open_reviews"], tenant, MOST)]
+
+
+async def measure(db: Pool) -> bool:
+    """How many wait, of all tenants; a sweep."""
+    metrics.OPEN_REVIEWS.set(await db.fetchval(SQL["count_open_reviews"]))
+    return False
 
 
 async def settled(connection: Connection, tenant: str) -> list[dict[str, Any]]:

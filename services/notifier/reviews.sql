@@ -10,6 +10,9 @@ SELECT r.review_id, r.contact_point_id, r.channel, r.message_ref, r.word_class, 
  WHERE r.tenant = $1 AND r.settled_at IS NULL
  ORDER BY r.received_at, r.review_id LIMIT $2
 
+-- count_open_reviews
+SELECT count(*) FROM reviews WHERE settled_at IS NULL
+
 -- settled_reviews
 SELECT r.review_id, r.contact_point_id, r.channel, r.message_ref, r.word_class, r.languages,
        r.received_at, r.settled_as, r.settled_by, r.reason, r.settled_at

@@ -64,6 +64,9 @@ ATTEMPTS = Counter(
 PROVIDER_SECONDS = Histogram(
     "dunwell_provider_seconds", "Request written to answer read", ["provider"], registry=REGISTRY
 )
+OPEN_REVIEWS = Gauge(
+    "dunwell_reviews_open", "Stops taken in doubt that nobody has looked at", registry=REGISTRY
+)
 CALLBACKS = Counter(
     "dunwell_callbacks_total", "Provider callbacks", ["provider", "result"], registry=REGISTRY
 )

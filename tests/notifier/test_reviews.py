@@ -11,7 +11,9 @@ from click.testing import CliRunner, Result
 
 from services.notifier.cli_reviews import reviews_command
 from services.notifier.replies import load_vocabulary
-from services.runtime import apikeys
+from services.notifier.reviews import measure
+from services.runtime import apikeys, metrics
+from services.runtime.database import pool
 from tests.notifier.test_inbound import PHONE, blocked, write
 from tests.notifier.world import PEPPER, TENANT, World
 
@@ -102,6 +104,9 @@ async def test_a_confirmed_stop_stays(running: World) -> None:
     await running.addresses("ref-1", mobile=PHONE)
     await write(running, DOUBTFUL)
     [review] = await listed(running)
+    async with pool(running.database.dsn("notifier"), schema="notifier") as db:
+        await measure(db)
+    assert metrics.REGISTRY.get_sample_value("dunwell_reviews_open") == 1
     status, said = await settle(running, review, "confirm", reason="wants no texts")
     assert (status, said["settled_as"], said["still_blocked"]) == (200, "confirmed", True)
     assert await blocked(running)
