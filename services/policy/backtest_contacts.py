@@ -15,7 +15,7 @@ from services.policy import facts as v1
 from services.policy import jurisdictions, known, words
 from services.policy.backtest import Difference, said_of
 from services.policy.backtest_run import BATCH, SQL, Items, Plan, packs_of
-from services.policy.gather import Asked, facts_for
+from services.policy.gather import Asked, facts_for, no_point
 from services.policy.known import Known, Row
 from services.policy.replay import NotReplayable, RecordedRules, SetKey, Shelf
 from services.policy.rulesets import RuleSets, RulesUnreadable
@@ -141,7 +141,7 @@ def _facts(facts: Known, row: Row, debt: Row | None) -> v1.Facts:
             for found in facts.points.get((row["tenant"], row["borrower_id"]), ())
             if found["contact_point_id"] == where
         ),
-        {"contact_point_id": where, "kind": None, "shared": False},
+        no_point(where),
     )
     built = facts_for(facts, asked, row["channel"], point)
     person = more.get("person", "debtor")

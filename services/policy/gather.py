@@ -96,6 +96,17 @@ def facts_for(
     )
 
 
+def no_point(contact_point_id: str | None = None) -> Row:
+    """A contact point of which nothing is known, but perhaps its id."""
+    return {
+        "contact_point_id": contact_point_id,
+        "kind": None,
+        "place": "personal",
+        "provided_by": "unknown",
+        "shared": False,
+    }
+
+
 def candidate_zones(known: Known, who: Who) -> tuple[v1.CandidateZone, ...]:
     """The borrower's own zones and those of their usable contact points; else their country's.
 

@@ -14,7 +14,7 @@ from services.events.words import Stage
 from services.policy import activation, backtest_run, jurisdictions, known
 from services.policy.backtest_run import SQL
 from services.policy.facts import Facts, FactsError
-from services.policy.gather import Asked, facts_for
+from services.policy.gather import Asked, facts_for, no_point
 from services.policy.given_facts import facts_from
 from services.policy.known import Known, Row
 from services.policy.pack import Pack, load_text
@@ -111,7 +111,7 @@ async def from_database(
     questions = []
     for channel in wanted:
         there = [point for point in points if channel in point["channels"]]
-        for point in there or [{"contact_point_id": None, "kind": None, "shared": False}]:
+        for point in there or [no_point()]:
             question = facts_for(facts, asked, channel, point)
             questions.append(Question(channel, point["contact_point_id"], question))
     return DryRun(questions, rules, begins)

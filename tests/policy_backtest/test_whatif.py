@@ -142,6 +142,8 @@ async def test_the_command_shows_a_borrower_under_what_is_in_force_and_under_a_d
     draft = written(tmp_path, pack(NARROW))
     assert hours(await ask("--draft", draft)) == {"08:00"}
     assert hours(await ask("--packs", "house")) == {"14:00", "09:00"}
+    called = await ask("--channel", "call")  # no contact point of hers is for that
+    assert (called["contact_point"], hours(called)) == (None, {"14:00", "08:00"})
     await world.send("stop.events", stop("ann"))
     assert hours(await ask()) == set()
     reference = surrogate(key.encode(), TENANT, "borrower", "B-1")
