@@ -90,11 +90,12 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-# What a rendered message contains (facts v1, contact.content): found by the notifier, asked by the
-# rules.
 # Where a contact point is, and from whom the lender has it (facts v1).
 Place = Literal["home", "work", "personal"]
 ProvidedBy = Literal["employer", "borrower", "unknown"]
+
+# What a rendered message contains (facts v1, contact.content): found by the notifier, asked by the
+# rules.
 Element = Literal[
     "collector_disclosure",
     "purpose_disclosure",
