@@ -40,6 +40,9 @@ class LoanRegistered(Event, frozen=True, kw_only=True):
     role: Role = Role.CREDITOR
     account: Text | None = None
     creditor: Text | None = None
+    time_barred: bool = False  # limitation has run: no court would enforce it
+    in_procedures: bool = False  # charged off, accelerated, statements stopped or in legal action
+    missed_meetings: Count = 0  # repayment meetings in succession that the borrower did not come to
     cadence: Text = "standard"
     source: Text = "events"  # which feed; see SourceWatermark
 
@@ -121,6 +124,9 @@ class DebtChanged(Event, frozen=True, kw_only=True):
     due_date: date
     account: Text | None = None
     creditor: Text | None = None
+    time_barred: bool = False
+    in_procedures: bool = False
+    missed_meetings: Count = 0
     source: Text | None = None  # the loan's; by its watermark we know how fresh this is
 
 

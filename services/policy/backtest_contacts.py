@@ -13,9 +13,10 @@ import msgspec
 from services.events.words import Stage
 from services.policy import facts as v1
 from services.policy import jurisdictions, known, words
+from services.policy.asked import Asked, terms_of
 from services.policy.backtest import Difference, said_of
 from services.policy.backtest_run import BATCH, SQL, Items, Plan, packs_of
-from services.policy.gather import Asked, facts_for, no_point
+from services.policy.gather import facts_for, no_point
 from services.policy.known import Known, Row
 from services.policy.replay import NotReplayable, RecordedRules, SetKey, Shelf
 from services.policy.rulesets import RuleSets, RulesUnreadable
@@ -128,10 +129,9 @@ def _facts(facts: Known, row: Row, debt: Row | None) -> v1.Facts:
         stage=Stage.OVERDUE,
         days_from_due=1,
         days_past_due=1,
-        product=debt["product"] if debt else "other",
-        role=debt["role"] if debt else "collector",
-        account=row["account"],
-        creditor=row["creditor"],
+        terms=msgspec.structs.replace(
+            terms_of(debt), account=row["account"], creditor=row["creditor"]
+        ),
         outstanding_minor=1,
     )
     where = row["contact_point_id"]

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from services.events.permits import Redeem, Redeemed
 from services.policy import known
+from services.policy.asked import Asked
 from services.policy.decisions import Made
 from services.policy.facts import Entry
-from services.policy.gather import Asked
 from services.policy.known import Known
 from services.policy.words import Place
 from services.runtime import log
@@ -69,8 +69,8 @@ def remember(facts: Known, asked: Asked, r: Redeem, place: Place) -> None:
         outcome="reserved",
         id=str(r.attempt_id),
         debts=(r.loan_id,),
-        account=asked.account,
-        creditor=asked.creditor,
+        account=asked.terms.account,
+        creditor=asked.terms.creditor,
         contact_point=r.contact_point_id,
         place=place,
         purpose=asked.purpose,
@@ -95,8 +95,8 @@ async def book(
             [r.contact_point_id for _, r, _ in allowed],
             [r.channel.value for _, r, _ in allowed],
             [r.loan_id for _, r, _ in allowed],
-            [asked.account for asked, _, _ in allowed],
-            [asked.creditor for asked, _, _ in allowed],
+            [asked.terms.account for asked, _, _ in allowed],
+            [asked.terms.creditor for asked, _, _ in allowed],
             [asked.purpose for asked, _, _ in allowed],
             [r.reminder_id for _, r, _ in allowed],
             [place for _, _, place in allowed],

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.policy.gather import Asked
+from services.policy.asked import Asked
 from services.policy.ids import new_id
 from services.policy.rulesets import ALWAYS_ID, RuleSets
 from services.policy.verdict import Outcome, Ruling

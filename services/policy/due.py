@@ -9,8 +9,9 @@ from services.events.codec import Record
 from services.events.reminders import ReminderDue
 from services.policy import activation, decisions, held, known
 from services.policy.answers import answer
+from services.policy.asked import Asked, Terms, terms_of
 from services.policy.decisions import Made
-from services.policy.gather import Asked, candidate_zones
+from services.policy.gather import candidate_zones
 from services.policy.ids import row_id
 from services.policy.known import Known, Row
 from services.policy.reminders import Reminder, State, state_of
@@ -146,11 +147,17 @@ def _asked(facts: Known, due: ReminderDue) -> Asked:
         stage=due.stage,
         days_from_due=due.days_from_due,
         days_past_due=due.days_past_due,
-        product=debt["product"] if debt else due.product.value,
-        role=debt["role"] if debt else due.role.value,
-        account=debt["account"] if debt else due.account,
-        creditor=debt["creditor"] if debt else due.creditor,
+        terms=terms_of(debt) if debt else _terms_told(due),
         outstanding_minor=debt["outstanding_minor"] if debt else due.outstanding_minor,
+    )
+
+
+def _terms_told(due: ReminderDue) -> Terms:
+    return Terms(
+        product=due.product.value,
+        role=due.role.value,
+        account=due.account,
+        creditor=due.creditor,
     )
 
 

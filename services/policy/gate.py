@@ -13,9 +13,10 @@ from services.events.permits import ContentFacts, Redeem
 from services.events.words import Element, Label, OptOut
 from services.policy import booking
 from services.policy.activation import ActiveByTenant
+from services.policy.asked import Asked, terms_of
 from services.policy.decisions import Made
 from services.policy.feeds import Feeds
-from services.policy.gather import Asked, candidate_zones, facts_for
+from services.policy.gather import candidate_zones, facts_for
 from services.policy.known import Known, Row, Who
 from services.policy.reminders import State
 from services.policy.ruleset import RuleSet
@@ -223,10 +224,7 @@ def _asked(facts: Known, r: Redeem, row: Row | None) -> Asked:
         stage=r.stage,
         days_from_due=row["days_from_due"] if row else 0,
         days_past_due=row["days_past_due"] if row else 0,
-        product=debt["product"] if debt else "other",
-        role=debt["role"] if debt else "collector",
-        account=debt["account"] if debt else None,
-        creditor=debt["creditor"] if debt else None,
+        terms=terms_of(debt),
         outstanding_minor=debt["outstanding_minor"] if debt else r.outstanding_minor,
     )
 

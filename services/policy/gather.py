@@ -9,70 +9,34 @@ from uuid import UUID
 import msgspec
 
 from services.events.permits import ContentFacts
-from services.events.words import Stage
 from services.policy import facts as v1
+from services.policy.asked import Asked
 from services.policy.known import Known, Loans, Row, Where, Who
-from services.policy.words import Basis, Purpose
-from services.policy.words import Stage as DebtStage
+from services.policy.words import Basis
 from services.policy.zones import zones_of_country
 
 T = TypeVar("T")
-
-# Our last step before a lender's own legal steps is still dunning: `procedures` is charged off,
-# accelerated or in legal action, and no lender tells us that yet.
-STAGES: dict[Stage, DebtStage] = {
-    Stage.UPCOMING: "upcoming",
-    Stage.DUE: "due",
-    Stage.OVERDUE: "overdue",
-    Stage.FINAL: "overdue",
-}
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked about one reminder; the same at both checkpoints."""
-
-    tenant: str
-    reminder_id: UUID
-    emission: int
-    borrower_id: UUID
-    loan_id: str
-    installment_number: int
-    stage: Stage
-    days_from_due: int
-    days_past_due: int
-    product: str
-    role: str
-    account: str | None
-    creditor: str | None
-    outstanding_minor: int
-
-    @property
-    def who(self) -> Who:
-        return self.tenant, self.borrower_id
-
-    @property
-    def purpose(self) -> Purpose:
-        """A reminder until the due date, collection after it (facts v1)."""
-        return "reminder" if self.days_from_due <= 0 else "collection"
 
 
 def facts_for(
     known: Known, asked: Asked, channel: str, point: Row, content: ContentFacts | None = None
 ) -> v1.Facts:
     """The facts of one contact: this reminder, on this channel, at this contact point."""
-    who = asked.who
+    who, terms = asked.who, asked.terms
     borrower = known.borrowers[who]
     return v1.Facts(
-        actor=v1.Actor(role=asked.role),  # type: ignore[arg-type]  # checked in SQL
+        actor=v1.Actor(role=terms.role),  # type: ignore[arg-type]  # checked in SQL
         borrower=v1.Borrower(zones=candidate_zones(known, who), household=_household(known, who)),
         debt=v1.Debt(
             id=asked.loan_id,
-            product=asked.product,  # type: ignore[arg-type]  # an enum on the wire
-            account=asked.account,
-            creditor=asked.creditor,
-            stage=STAGES[asked.stage],
+            product=terms.product,  # type: ignore[arg-type]  # an enum on the wire
+            account=terms.account,
+            creditor=terms.creditor,
+            stage=asked.debt_stage,
             days_past_due=asked.days_past_due,
             balance=asked.outstanding_minor,
+            time_barred=terms.time_barred,
+            missed_meetings=terms.missed_meetings,
         ),
         contact=v1.Contact(
             channel=channel,  # type: ignore[arg-type]  # an enum on the wire

@@ -59,6 +59,9 @@ async def debts(connection: Connection, changed: Sequence[DebtChanged]) -> None:
             [d.account for d in rows],
             [d.creditor for d in rows],
             [d.source for d in rows],
+            [d.time_barred for d in rows],
+            [d.in_procedures for d in rows],
+            [d.missed_meetings for d in rows],
         )
 
 

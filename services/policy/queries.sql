@@ -19,7 +19,8 @@ SELECT p.tenant, p.borrower_id, p.contact_point_id, p.kind, p.channels, p.zones,
 
 -- debts_of
 SELECT d.tenant, d.loan_id, d.installment_number, d.borrower_id, d.outstanding_minor, d.currency,
-       d.product, d.role, d.account, d.creditor, d.source
+       d.product, d.role, d.account, d.creditor, d.source, d.time_barred, d.in_procedures,
+       d.missed_meetings
   FROM unnest($1::text[], $2::text[], $3::int[]) AS wanted (tenant, loan_id, installment_number)
   JOIN debts d USING (tenant, loan_id, installment_number)
 
@@ -114,15 +115,17 @@ SELECT b.tenant, b.borrower_id, b.version, b.country, b.subdivision, b.city,
 WITH known AS (
     INSERT INTO debts (tenant, loan_id, installment_number, borrower_id, version,
                        outstanding_minor, currency, product, role, due_date, account, creditor,
-                       source)
+                       source, time_barred, in_procedures, missed_meetings)
     SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::uuid[], $5::bigint[], $6::bigint[],
                          $7::text[], $8::text[], $9::text[], $10::date[], $11::text[], $12::text[],
-                         $13::text[])
+                         $13::text[], $14::boolean[], $15::boolean[], $16::int[])
         ON CONFLICT (tenant, loan_id, installment_number) DO UPDATE
        SET borrower_id = excluded.borrower_id, version = excluded.version,
            outstanding_minor = excluded.outstanding_minor, currency = excluded.currency,
            product = excluded.product, role = excluded.role, due_date = excluded.due_date,
-           account = excluded.account, creditor = excluded.creditor, source = excluded.source
+           account = excluded.account, creditor = excluded.creditor, source = excluded.source,
+           time_barred = excluded.time_barred, in_procedures = excluded.in_procedures,
+           missed_meetings = excluded.missed_meetings
      WHERE debts.version < excluded.version
     RETURNING new.tenant, new.borrower_id, new.loan_id, new.installment_number,
               old.outstanding_minor AS before_minor, new.outstanding_minor, new.currency

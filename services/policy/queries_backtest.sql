@@ -44,13 +44,14 @@ SELECT c.tenant, c.contact_id, c.borrower_id, c.contact_point_id, c.channel, c.a
 
 -- debts_of_borrower
 SELECT loan_id, installment_number, outstanding_minor, currency, product, role, due_date, account,
-       creditor
+       creditor, time_barred, in_procedures, missed_meetings
   FROM debts WHERE tenant = $1 AND borrower_id = $2
  ORDER BY outstanding_minor = 0, due_date, loan_id, installment_number
 
 -- debts_of_loans
 -- One installment a loan: what the facts say of a debt is the same for all of them but the balance.
-SELECT DISTINCT ON (d.tenant, d.loan_id) d.tenant, d.loan_id, d.product, d.role
+SELECT DISTINCT ON (d.tenant, d.loan_id) d.tenant, d.loan_id, d.product, d.role,
+       d.account, d.creditor, d.time_barred, d.in_procedures, d.missed_meetings
   FROM debts d JOIN unnest($1::text[], $2::text[]) AS wanted (tenant, loan_id)
               USING (tenant, loan_id)
  ORDER BY d.tenant, d.loan_id, d.installment_number

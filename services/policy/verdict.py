@@ -11,9 +11,10 @@ from typing import assert_never
 
 import msgspec
 
+from services.policy.asked import Asked
 from services.policy.decide import Allow, Decision, Defer, Reason, Suppress, decide, decide_until
 from services.policy.facts import Facts
-from services.policy.gather import Asked, facts_for
+from services.policy.gather import facts_for
 from services.policy.known import Known, Row
 from services.policy.ruleset import RuleSet
 

@@ -12,9 +12,10 @@ import msgspec
 
 from services.events.words import Stage
 from services.policy import activation, backtest_run, jurisdictions, known
+from services.policy.asked import Asked, terms_of
 from services.policy.backtest_run import SQL
 from services.policy.facts import Facts, FactsError
-from services.policy.gather import Asked, facts_for, no_point
+from services.policy.gather import facts_for, no_point
 from services.policy.given_facts import facts_from
 from services.policy.known import Known, Row
 from services.policy.pack import Pack, load_text
@@ -168,10 +169,7 @@ def _asked(whose: Whose, debt: Row, today: date) -> Asked:
         stage=Stage.UPCOMING if late < 0 else Stage.DUE if late == 0 else Stage.OVERDUE,
         days_from_due=late,
         days_past_due=max(late, 0),
-        product=debt["product"],
-        role=debt["role"],
-        account=debt["account"],
-        creditor=debt["creditor"],
+        terms=terms_of(debt),
         outstanding_minor=debt["outstanding_minor"],
     )
 

@@ -60,6 +60,9 @@ class LoanBody(Strict, frozen=True, kw_only=True):
     role: Role = Role.CREDITOR
     account: Text | None = None
     creditor: Text | None = None
+    time_barred: bool = False  # limitation has run: no court would enforce it
+    in_procedures: bool = False  # charged off, accelerated, statements stopped or in legal action
+    missed_meetings: Count = 0  # repayment meetings in succession that the borrower did not come to
     cadence: Text = "standard"
     source: Text = "http"
     installments: Annotated[
@@ -123,6 +126,9 @@ def loan(tenant: str, body: LoanBody) -> list[Fact]:
             role=body.role,
             account=body.account,
             creditor=body.creditor,
+            time_barred=body.time_barred,
+            in_procedures=body.in_procedures,
+            missed_meetings=body.missed_meetings,
             cadence=body.cadence,
             source=body.source,
         )

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.scheduler import bodies
-from services.scheduler.book_cells import COLUMNS, OPTIONAL, Cells, RowError
+from services.scheduler.book_cells import COLUMNS, OPTIONAL, Address, Cells, RowError
 from services.scheduler.checks import faults
 
-_BORROWER = "borrower_ref country subdivision city zone locale household_ref phone email push_token"
-_LOAN = "borrower_ref product currency role cadence"
+_BORROWER = (
+    "country subdivision city zone locale household_ref"
+    " phone email work_phone work_email push_token"
+)
+_LOAN = "borrower_ref product currency role cadence time_barred in_procedures missed_meetings"
 
 
 class Row(NamedTuple):
@@ -19,7 +22,7 @@ class Row(NamedTuple):
 
     number: int
     loan: bodies.LoanBody
-    contact_points: tuple[tuple[str, str], ...]  # (kind, value), in the order of the channels
+    addresses: tuple[Address, ...]
 
 
 class Unreadable(Exception):
@@ -88,14 +91,14 @@ def _row(
     }
     reader = Cells(number, cells)
     loan = reader.loan(version)
-    contact_points = reader.contact_points()
+    addresses = reader.addresses()
     if loan is not None and not reader.errors:
         for error in _faults(loan, cadences, now):
             reader.wrong(*error)
     if loan is None or reader.errors:
         yield from reader.errors
     else:
-        yield Row(number, loan, contact_points)
+        yield Row(number, loan, addresses)
 
 
 def _faults(
@@ -121,12 +124,12 @@ class Consistency:
     def look_at(self, row: Row) -> Iterator[RowError]:
         """What contradicts an earlier row."""
         loan = row.loan
-        said = hash((loan.borrower, row.contact_points))
+        said = hash((loan.borrower, row.addresses))
         earlier, line = self._borrowers.setdefault(loan.borrower_ref, (said, row.number))
         if earlier != said:
-            fix = f"repeat the same {', '.join(_BORROWER.split()[1:])}"
+            fix = f"repeat the same {', '.join(_BORROWER.split())}"
             yield RowError(row.number, "borrower_ref", f"is told otherwise in row {line}", fix)
-        said = hash((loan.borrower_ref, loan.product, loan.currency, loan.role, loan.cadence))
+        said = hash(tuple(getattr(loan, name) for name in _LOAN.split()))
         earlier, line = self._loans.setdefault(loan.loan_id, (said, row.number))
         if earlier != said:
             fix = f"repeat the same {', '.join(_LOAN.split())}"

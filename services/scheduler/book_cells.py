@@ -25,18 +25,31 @@ COLUMNS: Mapping[str, str] = {
     "currency": "ISO 4217: USD",
     "role": "creditor or collector (empty: creditor)",
     "cadence": "the ladder of reminders (empty: standard)",
+    "time_barred": "yes if limitation has run (empty: no)",
+    "in_procedures": "yes if charged off, accelerated or in legal action (empty: no)",
+    "missed_meetings": "repayment meetings missed in succession (empty: 0)",
     "installment_number": "1, 2, 3 …",
     "due_date": "YYYY-MM-DD",
     "amount": "what is to be repaid, in major units: 120.50",
     "paid": "what of it is already paid, or `yes` for all (may be empty)",
     "phone": "mobile number, international: +1 202 555 0143 (may be empty)",
     "email": "e-mail address (may be empty)",
+    "work_phone": "the same, of the borrower's work (may be empty)",
+    "work_email": "the same, of the borrower's work (may be empty)",
     "push_token": "the app's FCM token (may be empty)",
 }
 OPTIONAL = frozenset(
-    "subdivision city zone locale household_ref role cadence paid phone email push_token".split()
+    "subdivision city zone locale household_ref role cadence time_barred in_procedures"
+    " missed_meetings paid phone email work_phone work_email push_token".split()
 )
-_KINDS = {"phone": "mobile", "email": "email", "push_token": "app"}
+# Columns that hold an address: its kind, and what it is tied to.
+_KINDS = {
+    "phone": ("mobile", "personal"),
+    "email": ("email", "personal"),
+    "work_phone": ("mobile", "work"),
+    "work_email": ("email", "work"),
+    "push_token": ("app", "personal"),
+}
 
 _AMOUNT = re.compile(r"\d{1,13}(\.\d+)?\Z")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -51,6 +64,15 @@ class RowError(NamedTuple):
     column: str
     problem: str
     fix: str
+
+
+class Address(NamedTuple):
+    """An address as the notifier's door wants it, and the column it came from."""
+
+    column: str
+    kind: str
+    value: str
+    place: str
 
 
 class Cells:
@@ -73,6 +95,11 @@ class Cells:
         amount = self._owed()
         number = self._number_of("installment_number")
         due = self._due_date()
+        terms = {
+            "time_barred": self._yes("time_barred"),
+            "in_procedures": self._yes("in_procedures"),
+            "missed_meetings": self._number_of("missed_meetings"),
+        }
         if self.errors:
             return None
         borrower = {
@@ -94,6 +121,7 @@ class Cells:
             "role": cells["role"] or "creditor",
             "cadence": cells["cadence"] or "standard",
             "source": "file",
+            **terms,
             "installments": [
                 {"installment_number": number, "due_date": due, "amount_minor": amount}
             ],
@@ -148,6 +176,12 @@ class Cells:
             self.wrong(column, "is not a whole number", COLUMNS[column])
         return 0
 
+    def _yes(self, column: str) -> bool:
+        said = self._cells[column].lower()
+        if said not in ("yes", "no", ""):
+            self.wrong(column, "is neither yes nor no", COLUMNS[column])
+        return said == "yes"
+
     def _due_date(self) -> date | None:
         text = self._cells["due_date"]
         try:
@@ -160,18 +194,18 @@ class Cells:
                 self.wrong("due_date", "is not a date", fix)
             return None
 
-    def contact_points(self) -> tuple[tuple[str, str], ...]:
+    def addresses(self) -> tuple[Address, ...]:
         """What goes to the notifier's door, checked as far as its form goes."""
         return tuple(
-            (kind, self._cells[column])
-            for column, kind in _KINDS.items()
-            if self._cells[column] and self._reachable(column)
+            Address(column, kind, self._cells[column], place)
+            for column, (kind, place) in _KINDS.items()
+            if self._cells[column] and self._reachable(column, kind)
         )
 
-    def _reachable(self, column: str) -> bool:
+    def _reachable(self, column: str, kind: str) -> bool:
         value = self._cells[column]
-        match column:
-            case "phone":
+        match kind:
+            case "mobile":
                 good, fix = _is_phone(value), "with + and the country code: +1 202 555 0143"
             case "email":
                 good, fix = bool(_EMAIL.match(value)), "name@example.com"

@@ -23,8 +23,8 @@ PUTS_IN_FLIGHT = 16
 TIMEOUT_SECONDS = 60.0
 ATTEMPTS = 6
 
-# Columns by the fields that the doors name.
-_COLUMN = {"amount_minor": "amount", "mobile": "phone", "app": "push_token"}
+# Columns by the fields that the scheduler's door names.
+_COLUMN = {"amount_minor": "amount"}
 
 
 class DoorError(Exception):
@@ -71,7 +71,9 @@ class Doors(NamedTuple):
             self.notifier_key,
             {
                 "version": row.loan.version,
-                "contact_points": [{"kind": k, "value": v} for k, v in row.contact_points],
+                "contact_points": [
+                    {"kind": a.kind, "value": a.value, "place": a.place} for a in row.addresses
+                ],
             },
         )
         if status in (200, 204, 409):
@@ -173,7 +175,7 @@ async def _send_chunk(
         async with puts:
             return await doors.contact_points(row)
 
-    for errors in await asyncio.gather(*(put(row) for row in people if row.contact_points)):
+    for errors in await asyncio.gather(*(put(row) for row in people if row.addresses)):
         tally.errors += errors
     loans = list(_loans(chunk))
     for answer, (line, _) in zip(
@@ -226,7 +228,6 @@ def _loans(chunk: Sequence[Row]) -> Iterator[tuple[int, bodies.LoanBody]]:
 def _column(field: str, row: Row) -> str:
     """`contact_points[1].value` is the row's second address."""
     index = field.partition("[")[2].partition("]")[0]
-    if index.isdigit() and int(index) < len(row.contact_points):
-        kind = row.contact_points[int(index)][0]
-        return _COLUMN.get(kind, kind)
+    if index.isdigit() and int(index) < len(row.addresses):
+        return row.addresses[int(index)].column
     return field

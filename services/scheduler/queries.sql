@@ -50,13 +50,15 @@ RETURNING b.tenant, b.borrower_id;
 
 -- record_loans
 INSERT INTO loans (tenant, loan_id, borrower_id, version, product, currency, role, account, creditor,
-                   cadence, source)
+                   cadence, source, time_barred, in_procedures, missed_meetings)
 SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::text[])
+                     $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[],
+                     $13::boolean[], $14::int[])
 ON CONFLICT (tenant, loan_id) DO UPDATE
    SET version = excluded.version, product = excluded.product, role = excluded.role,
        account = excluded.account, creditor = excluded.creditor, cadence = excluded.cadence,
-       source = excluded.source
+       source = excluded.source, time_barred = excluded.time_barred,
+       in_procedures = excluded.in_procedures, missed_meetings = excluded.missed_meetings
  WHERE loans.version < excluded.version AND loans.borrower_id = excluded.borrower_id
    AND loans.currency = excluded.currency
 RETURNING tenant, loan_id;
@@ -172,7 +174,8 @@ SELECT i.tenant, i.loan_id, i.installment_number, i.borrower_id, i.due_date, i.a
        (SELECT coalesce(sum(p.amount_minor), 0)::bigint FROM payments p
          WHERE p.tenant = i.tenant AND p.loan_id = i.loan_id
            AND p.installment_number = i.installment_number AND p.reversed_at IS NULL) AS paid_minor,
-       l.product, l.role, l.account, l.creditor, l.source, l.cadence,
+       l.product, l.role, l.account, l.creditor, l.source, l.cadence, l.time_barred, l.in_procedures,
+       l.missed_meetings,
        coalesce(c.version >= l.version, false) AS closed,
        b.version AS borrower_version, b.country, b.zones
   FROM unnest($1::text[], $2::text[], $3::int[]) AS named (tenant, loan_id, installment_number)

@@ -36,6 +36,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     account: str | None
     creditor: str | None
+    time_barred: bool
+    in_procedures: bool
+    missed_meetings: int
     source: str
     cadence: str
     closed: bool
@@ -187,6 +190,9 @@ def _debt(s: Situation, terms: Terms, outstanding: int, version: int) -> DebtCha
         due_date=s.due_date,
         account=terms.account,
         creditor=terms.creditor,
+        time_barred=terms.time_barred,
+        in_procedures=terms.in_procedures,
+        missed_meetings=terms.missed_meetings,
         source=terms.source,
     )
 

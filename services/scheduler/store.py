@@ -112,10 +112,13 @@ async def record_loans(
                     e.creditor,
                     e.cadence,
                     e.source,
+                    e.time_barred,
+                    e.in_procedures,
+                    e.missed_meetings,
                 )
                 for borrower_id, e in facts
             ),
-            11,
+            14,
         ),
     )
     return {LoanKey(row["tenant"], row["loan_id"]) for row in rows}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from services.events.words import Stage
 from services.policy import decisions
+from services.policy.asked import Asked, Terms
 from services.policy.decide import Allow, decide
 from services.policy.facts import Facts
-from services.policy.gather import Asked
 from services.policy.given_facts import facts_from
 from services.policy.pack import Origin, Pack, inline_pack
 from services.policy.replay import Changed, change_of, facts_of
@@ -37,10 +37,7 @@ ASKED = Asked(
     stage=Stage.DUE,
     days_from_due=0,
     days_past_due=0,
-    product="personal_loan",
-    role="creditor",
-    account=None,
-    creditor=None,
+    terms=Terms(product="personal_loan", role="creditor", account=None, creditor=None),
     outstanding_minor=1,
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.scheduler.book import Consistency, Row, Unreadable, read
-from services.scheduler.book_cells import RowError
+from services.scheduler.book_cells import OPTIONAL, RowError
 from tests.scheduler.builders import NOW
 
 GOOD = {
@@ -83,13 +83,18 @@ def amounts(path: Path) -> list[int]:
         ({"phone": "+1"}, "phone"),
         ({"email": "nobody"}, "email"),
         ({"push_token": "two words"}, "push_token"),
+        ({"work_phone": "555-0143"}, "work_phone"),
+        ({"work_email": "nobody"}, "work_email"),
+        ({"time_barred": "perhaps"}, "time_barred"),
+        ({"in_procedures": "1"}, "in_procedures"),
+        ({"missed_meetings": "two"}, "missed_meetings"),
     ],
 )
 def test_a_wrong_cell_is_named_by_row_and_column(
     tmp_path: Path, change: dict[str, str], column: str
 ) -> None:
-    rows = (GOOD, GOOD | {"installment_number": "2"} | {"role": "", "cadence": ""} | change)
-    path = write(tmp_path / "book.csv", *(GOOD | {"role": "", "cadence": ""} | r for r in rows))
+    empty = {name: "" for name in OPTIONAL} | GOOD
+    path = write(tmp_path / "book.csv", empty, empty | {"installment_number": "2"} | change)
     assert (3, column) in errors_of(path)
     assert not any(row == 2 for row, _ in errors_of(path))
 
@@ -123,6 +128,18 @@ def test_amounts_are_minor_units_by_the_currencys_digits(
 ) -> None:
     row = GOOD | {"amount": amount, "paid": paid, "currency": currency}
     assert amounts(write(tmp_path / "book.csv", row)) == [minor]
+
+
+def test_a_row_says_what_more_is_known_of_loan_and_addresses(tmp_path: Path) -> None:
+    row = GOOD | {"in_procedures": "Yes", "missed_meetings": "2", "work_email": "b1@work.example"}
+    [read_row] = read(write(tmp_path / "book.csv", row), {"standard"}, 1, NOW)
+    assert isinstance(read_row, Row)
+    loan = read_row.loan
+    assert (loan.time_barred, loan.in_procedures, loan.missed_meetings) == (False, True, 2)
+    assert [(a.column, a.kind, a.place) for a in read_row.addresses] == [
+        ("phone", "mobile", "personal"), ("email", "email", "personal"),
+        ("work_email", "email", "work"),
+    ]  # fmt: skip
 
 
 def test_a_book_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:

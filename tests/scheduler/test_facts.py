@@ -109,6 +109,19 @@ async def test_a_debt_names_the_source_of_its_loan_and_a_change_of_it_is_told(
     assert (debt.source, debt.version) == ("core", 2)
 
 
+async def test_new_terms_of_a_loan_are_told_with_each_of_its_debts(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK, installment(installment_number=2))
+    await published(db)
+    await record(context, db, loan(version=2, time_barred=True, in_procedures=True))
+    await record(context, db, loan(version=3, time_barred=True, missed_meetings=2))
+    told = [e for e in await published(db) if isinstance(e, DebtChanged)]
+    assert [(e.time_barred, e.in_procedures, e.missed_meetings) for e in told] == [
+        (True, True, 0), (True, True, 0), (True, False, 2), (True, False, 2),
+    ]  # fmt: skip
+
+
 async def test_a_payment_in_part_tells_the_debt_and_cancels_nothing(
     context: Context, db: Pool
 ) -> None:

@@ -7,13 +7,13 @@ from datetime import datetime
 
 import msgspec
 
+from services.policy.asked import Asked
 from services.policy.clearances import visits
 from services.policy.clearances.question import Question
 from services.policy.clearances.scene import Scene, asked_of, debt_of, facts_of, point_of
 from services.policy.decide import Reason
 from services.policy.facts import Facts
 from services.policy.gate import LONGEST_VALIDITY, rules_for
-from services.policy.gather import Asked
 from services.policy.known import Row
 from services.policy.ruleset import RuleSet
 from services.policy.verdict import Answer, Outcome, Ruling, judge, judge_until, refusal, wait

@@ -59,7 +59,7 @@ SELECT (SELECT count(*) FROM freed) AS freed, (SELECT count(*) FROM told) AS tol
 
 -- installments
 SELECT tenant, loan_id, installment_number, borrower_id, outstanding_minor, currency, product, role,
-       account, creditor, source, due_date
+       account, creditor, source, due_date, time_barred, in_procedures, missed_meetings
   FROM debts WHERE tenant = $1 AND loan_id = ANY ($2::text[])
  ORDER BY due_date, installment_number, loan_id
 

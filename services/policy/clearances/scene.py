@@ -9,10 +9,11 @@ import msgspec
 
 from services.events.words import Channel, Stage
 from services.policy import facts as v1
+from services.policy.asked import Asked, terms_of
 from services.policy.clearances import visits
 from services.policy.clearances.question import Question
 from services.policy.feeds import Feeds
-from services.policy.gather import Asked, candidate_zones, facts_for
+from services.policy.gather import candidate_zones, facts_for
 from services.policy.known import Known, Row
 from services.policy.rulesets import Active, RuleSets
 
@@ -48,7 +49,9 @@ def debt_of(scene: Scene, question: Question) -> Row | None:
 def asked_of(scene: Scene, question: Question, debt: Row | None) -> Asked:
     days = _days_from_due(scene, debt)
     oldest = next((row for row in scene.installments if row["outstanding_minor"]), None)
-    role = question.actor.role or (debt["role"] if debt else "collector")
+    terms = terms_of(debt)
+    if question.actor.role is not None:
+        terms = msgspec.structs.replace(terms, role=question.actor.role)
     return Asked(
         tenant=scene.tenant,
         reminder_id=scene.clearance_id,
@@ -59,10 +62,7 @@ def asked_of(scene: Scene, question: Question, debt: Row | None) -> Asked:
         stage=Stage.UPCOMING if days < 0 else Stage.OVERDUE if days else Stage.DUE,
         days_from_due=days,
         days_past_due=max(0, _days_from_due(scene, oldest)),
-        product=debt["product"] if debt else "other",
-        role=role,
-        account=debt["account"] if debt else None,
-        creditor=debt["creditor"] if debt else None,
+        terms=terms,
         outstanding_minor=debt["outstanding_minor"] if debt else 0,
     )
 
@@ -125,7 +125,7 @@ def facts_of(scene: Scene, question: Question, asked: Asked, point: Row) -> v1.F
             amount=content.amount_minor,
         ),
     )
-    actor = v1.Actor(role=asked.role, id=question.actor.id)  # type: ignore[arg-type]  # checked
+    actor = v1.Actor(role=asked.terms.role, id=question.actor.id)  # type: ignore[arg-type]  # checked
     return msgspec.structs.replace(base, actor=actor, contact=contact)
 
 
