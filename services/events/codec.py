@@ -135,6 +135,8 @@ def decode(
         raise InvalidMessage("malformed", _without_values(str(error))) from None
     except UnicodeDecodeError:
         raise InvalidMessage("malformed", "the value is not UTF-8") from None
+    except RecursionError:  # also of a field that we don't know and would skip
+        raise InvalidMessage("malformed", "the value is nested too deeply") from None
     tenant = fields.get("ce_tenant")
     if tenant is not None and tenant != event.tenant.encode():
         raise InvalidMessage("wrong_tenant", "header ce_tenant differs from the event's tenant")

@@ -123,6 +123,8 @@ async def read_json(request: web.Request, type_: type[T]) -> T:
         raise mistaken(wrong) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(400, "not_json", "the body is not valid JSON in UTF-8") from None
+    except RecursionError:
+        raise Problem(400, "not_json", "the body is nested too deeply") from None
 
 
 def stored(value: T, type_: type[T]) -> T:

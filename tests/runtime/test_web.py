@@ -34,7 +34,7 @@ async def refuse(request: web.Request) -> web.Response:
 async def door() -> AsyncIterator[str]:
     app = application(
         [web.post("/echo", echo), web.get("/fail", fail), web.get("/refuse", refuse)],
-        max_body_bytes=2_000,
+        max_body_bytes=9_000,
     )
     async with serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
@@ -56,7 +56,8 @@ GOOD = '"amount_minor": 12, "at": "2026-05-12T12:00:00Z"'
         (f'{{{GOOD}, "product": "\\u0000"}}', 422, "$.product"),
         ("{", 400, None),
         ("\xff", 400, None),
-        ("{%s}" % ("x" * 3_000), 413, None),
+        (f'{{{GOOD}, "product": {"[" * 4_000}"\\u0000"{"]" * 4_000}}}', 400, None),
+        ("{%s}" % ("x" * 10_000), 413, None),
     ],
 )
 async def test_a_body_is_taken_strictly(
