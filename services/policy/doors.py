@@ -241,6 +241,10 @@ class Doors:
             problem = refused.problem
             said = f"{problem.field} {problem.problem}: {problem.fix}"
             raise Problem(422, "may_not_lift", said, [problem]) from None
+        except stops.IdTaken as refused:
+            problem = refused.problem
+            said = f"this {problem.field} {problem.problem}"
+            raise Problem(409, "id_taken", said, [problem]) from None
         return json_response({"recorded": True, "known": found}, 200 if found else 202)
 
 

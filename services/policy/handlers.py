@@ -97,7 +97,7 @@ async def on_stop(
         if not wrong:
             try:
                 await stops.record(connection, context.identify, event)
-            except stops.MayNotLift as refused:
+            except stops.Refused as refused:
                 wrong = [refused.problem]
         if wrong:
             said = "; ".join(f"{p.field} {p.problem}: {p.fix}" for p in wrong)

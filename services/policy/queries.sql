@@ -165,10 +165,13 @@ SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::times
 -- record_stop
 INSERT INTO stops (tenant, stop_id, borrower_id, kind, received_at, recorded_at, form, from_date,
                    until_date, loan_ids, channels, contact_point_ids, purposes, places, persons,
-                   basis_ended, source, evidence, may_lift)
+                   basis_ended, source, evidence, may_lift, told)
 VALUES ($1, $2, $3, $4, least($5, policy.gate_now()), policy.gate_now(), $6, $7, $8, $9, $10, $11,
-        $12, $13, $14, $15, $16, $17, $18)
+        $12, $13, $14, $15, $16, $17, $18, $19)
     ON CONFLICT (tenant, stop_id) DO NOTHING
+
+-- stop_told
+SELECT told FROM stops WHERE tenant = $1 AND stop_id = $2
 
 -- record_stop_points
 INSERT INTO stop_points (tenant, stop_id, contact_point_id)
@@ -186,9 +189,12 @@ SELECT borrower_id, contact_point_ids, may_lift FROM stops WHERE tenant = $1 AND
 -- record_consent
 INSERT INTO consents (tenant, consent_id, borrower_id, kind, given_to, received_at, recorded_at,
                       form, until_date, loan_ids, channels, contact_point_ids, from_clock,
-                      to_clock, days, source)
-VALUES ($1, $2, $3, $4, $5, $6, policy.gate_now(), $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                      to_clock, days, source, told)
+VALUES ($1, $2, $3, $4, $5, $6, policy.gate_now(), $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     ON CONFLICT (tenant, consent_id) DO NOTHING
+
+-- consent_told
+SELECT told FROM consents WHERE tenant = $1 AND consent_id = $2
 
 -- end_consent
 -- The earliest withdrawal counts.
@@ -203,23 +209,35 @@ SELECT borrower_id FROM consents WHERE tenant = $1 AND consent_id = $2
 -- record_preference
 -- The same id again may only withdraw it.
 INSERT INTO preferences (tenant, preference_id, borrower_id, kind, from_clock, to_clock, days,
-                         zone, received_at, withdrawn_at, recorded_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, least($9, policy.gate_now()), $10, policy.gate_now())
+                         zone, received_at, withdrawn_at, recorded_at, told)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, least($9, policy.gate_now()), $10, policy.gate_now(), $11)
     ON CONFLICT (tenant, preference_id) DO UPDATE SET withdrawn_at = excluded.withdrawn_at
  WHERE preferences.withdrawn_at IS NULL AND excluded.withdrawn_at IS NOT NULL
+   AND coalesce(preferences.told, excluded.told) = excluded.told
+
+-- preference_told
+SELECT told FROM preferences WHERE tenant = $1 AND preference_id = $2
 
 -- record_notice
 -- The same id again may only say that it came back.
 INSERT INTO notices (tenant, notice_id, borrower_id, kind, sent_at, returned_at, period_ends,
-                     loan_ids, source, recorded_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, policy.gate_now())
+                     loan_ids, source, recorded_at, told)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, policy.gate_now(), $10)
     ON CONFLICT (notice_id, tenant) DO UPDATE SET returned_at = excluded.returned_at
  WHERE notices.returned_at IS NULL AND excluded.returned_at IS NOT NULL
+   AND coalesce(notices.told, excluded.told) = excluded.told
+
+-- notice_told
+SELECT told FROM notices WHERE tenant = $1 AND notice_id = $2
 
 -- record_duty
 -- The same id again may only say that it is done.
 INSERT INTO duties (tenant, duty_id, borrower_id, kind, since, since_date, done_at, loan_ids,
-                    source, recorded_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, policy.gate_now())
+                    source, recorded_at, told)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, policy.gate_now(), $10)
     ON CONFLICT (duty_id, tenant) DO UPDATE SET done_at = excluded.done_at
  WHERE duties.done_at IS NULL AND excluded.done_at IS NOT NULL
+   AND coalesce(duties.told, excluded.told) = excluded.told
+
+-- duty_told
+SELECT told FROM duties WHERE tenant = $1 AND duty_id = $2

@@ -3,10 +3,13 @@
 They bind when the transaction commits: it holds the locks of every subject they concern.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
-from datetime import UTC
-from typing import assert_never
+from datetime import UTC, datetime
+from typing import NamedTuple, assert_never
 from uuid import UUID
+
+import msgspec
 
 from services.events.notices import DutyArisen, NoticeSent
 from services.events.stops import (
@@ -33,40 +36,65 @@ _Kept = ConsentGiven | PreferenceStated | NoticeSent | DutyArisen
 # Those that name whom they concern; the others name what they end.
 _Named = StopRecorded | _Kept
 
+
+class _How(NamedTuple):
+    """How it is kept: its id's field, the one field that may be told later, and the fields that
+    follow tenant, id and borrower in its statement."""
+
+    noun: str
+    later: str | None
+    fields: tuple[str, ...]
+
+
 # fmt: off
-# Each with its statement, the field of its id, and the fields that follow tenant, id and borrower.
-_KEPT: dict[type[_Kept], tuple[str, str, tuple[str, ...]]] = {
-    ConsentGiven: ("record_consent", "consent_id", (
+_KEPT: dict[type[_Kept], _How] = {
+    ConsentGiven: _How("consent", None, (
         "to", "given_to", "received_at", "form", "until_date", "loan_ids", "channels",
         "contact_point_ids", "from_clock", "to_clock", "days", "source",
     )),
-    PreferenceStated: ("record_preference", "preference_id", (
+    PreferenceStated: _How("preference", "withdrawn_at", (
         "kind", "from_clock", "to_clock", "days", "zone", "received_at", "withdrawn_at",
     )),
-    NoticeSent: ("record_notice", "notice_id", (
+    NoticeSent: _How("notice", "returned_at", (
         "kind", "sent_at", "returned_at", "period_ends", "loan_ids", "source",
     )),
-    DutyArisen: ("record_duty", "duty_id", (
+    DutyArisen: _How("duty", "done_at", (
         "kind", "since", "since_date", "done_at", "loan_ids", "source",
     )),
 }
 # fmt: on
 
 
-class MayNotLift(Exception):
+class Refused(Exception):
+    """Well formed, but not to be recorded; nothing was written."""
+
+    def __init__(self, problem: FieldError) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+class MayNotLift(Refused):
     """The stop ends on somebody else's word."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        super().__init__()
         fix = f"this stop ends on the word of: {', '.join(words)}"
-        self.problem = FieldError("on_word_of", "does not end this stop", fix)
+        super().__init__(FieldError("on_word_of", "does not end this stop", fix))
+
+
+class IdTaken(Refused):
+    """Something else was told under this id."""
+
+    def __init__(self, field: str) -> None:
+        fix = "take a new id: what was told under this one stands as it was told"
+        super().__init__(FieldError(field, "was used for something else", fix))
 
 
 async def record(connection: Connection, identify: Identify, event: StopEvent) -> bool:
     """Under the locks; False if what is to be lifted or revoked is not known (yet): it is kept,
     and binds as soon as the other arrives.  A repeat changes nothing.
 
-    Raises MayNotLift, with nothing written, where a known stop does not end on this word.
+    Raises MayNotLift where a known stop does not end on this word, and IdTaken where the id was
+    used for something else; nothing is written then.
     """
     match event:
         case StopRecorded():
@@ -102,6 +130,7 @@ async def lock_all(connection: Connection, identify: Identify, events: Iterable[
 async def _stop(connection: Connection, identify: Identify, stop: StopRecorded) -> bool:
     who = _who(identify, stop)
     points = list(dict.fromkeys(stop.contact_point_ids))
+    told = _digest(stop, who)
     await _lock(connection, stop.tenant, who, points)
     await connection.execute(
         SQL["record_stop"],
@@ -123,7 +152,9 @@ async def _stop(connection: Connection, identify: Identify, stop: StopRecorded) 
         stop.source,
         stop.evidence,
         list(stop.may_lift or MAY_LIFT[stop.kind]),  # type: ignore[index]  # checked before
+        told,
     )
+    await _unless_otherwise(connection, "stop", stop.tenant, stop.stop_id, told)
     await connection.execute(SQL["record_stop_points"], stop.tenant, stop.stop_id, points)
     return True
 
@@ -149,10 +180,34 @@ async def _lift(connection: Connection, lift: StopLifted) -> bool:
 async def _keep(connection: Connection, identify: Identify, event: _Kept) -> bool:
     who = _who(identify, event)
     await _lock(connection, event.tenant, who, ())
-    statement, id_field, fields = _KEPT[type(event)]
-    values = (getattr(event, field) for field in fields)
-    await connection.execute(SQL[statement], event.tenant, getattr(event, id_field), who, *values)
+    how = _KEPT[type(event)]
+    known_id = getattr(event, f"{how.noun}_id")
+    told = _digest(event, who, how.later)
+    values = (getattr(event, field) for field in how.fields)
+    await connection.execute(SQL[f"record_{how.noun}"], event.tenant, known_id, who, *values, told)
+    await _unless_otherwise(connection, how.noun, event.tenant, known_id, told)
     return True
+
+
+async def _unless_otherwise(
+    connection: Connection, noun: str, tenant: str, known_id: UUID, told: bytes
+) -> None:
+    before = await connection.fetchval(SQL[f"{noun}_told"], tenant, known_id)
+    if before is not None and before != told:
+        raise IdTaken(f"{noun}_id")
+
+
+def _digest(event: _Named, who: UUID | None, later: str | None = None) -> bytes:
+    """Of what is told, however the borrower and the instants are written."""
+    said = {name: _plain(value) for name, value in msgspec.structs.asdict(event).items()}
+    said |= {"borrower_ref": None, "borrower_id": who}
+    if later is not None:
+        del said[later]
+    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).digest()
+
+
+def _plain(value: object) -> object:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 async def _lock(
