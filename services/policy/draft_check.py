@@ -13,6 +13,7 @@ from services.policy.check import UnreadableFile, check_text
 from services.policy.loosening import Loosening, loosened
 from services.policy.pack import Pack, PackError, Problem, load_shipped, load_text, shipped
 from services.policy.rule import Rule
+from services.policy.rules.content_must_not import ContentMustNot
 from services.policy.ruleset import compile_rules
 from services.policy.rulesets import ALWAYS
 from services.policy.strict import Invalid
@@ -56,9 +57,22 @@ def _shipped_rules() -> Mapping[str, tuple[str, Rule]]:
     return {rule.id: (pack.id, rule) for pack in packs for rule in pack.rules}
 
 
+def unanswerable(pack: Pack) -> list[Problem]:
+    """Rules that would look at what the services never show them, and so would never object."""
+    text = (
+        "is asked of the text, which stays in the notifier: policy is told its labels and elements"
+        " only; use `labels`, or keep a text that must not go out from being approved"
+    )
+    return [
+        pack.origin.problem(Invalid(("rules", i, "patterns"), text), rule.id)
+        for i, rule in enumerate(pack.rules)
+        if isinstance(rule, ContentMustNot) and rule.patterns
+    ]
+
+
 def check(pack: Pack, others: Iterable[Pack], cases: str, cases_file: str) -> Checked:
     """Everything for which the draft would be refused beside the shipped packs and `others`."""
-    problems = [str(problem) for problem in redefined(pack)]
+    problems = [str(problem) for problem in (*redefined(pack), *unanswerable(pack))]
     if not problems:
         try:
             compile_rules([*(load_shipped(name) for name in shipped()), *others, pack])

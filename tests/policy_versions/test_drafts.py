@@ -68,6 +68,15 @@ async def test_a_draft_with_a_wrong_case_is_not_checked(world: World) -> None:
         await approve(world, draft.name, "bob")
 
 
+async def test_a_rule_on_texts_is_refused_for_the_services_never_show_it_one(world: World) -> None:
+    rule = "  - {id: acme-words, kind: content_must_not, cite: [house rule], patterns: [bailiff]}\n"
+    draft = await drafted(world, own("09:00-18:00") + rule)
+    with pytest.raises(Problem) as refused:
+        await check(world, draft.name)
+    assert "rule acme-words: patterns" in said(refused)
+    assert "use `labels`" in said(refused)
+
+
 async def test_cases_that_never_ask_the_draft_prove_nothing(world: World) -> None:
     draft = await drafted(world, own("09:00-18:00"))
     with pytest.raises(Problem) as refused:
