@@ -66,6 +66,7 @@ def compare(rules: RecordedRules, batch: Sequence[Item]) -> Compared:
     """
 
     def ask(item: Item) -> list[Difference]:
+        rules.unless_further_back(item.key, item.added)
         changed, now = rules.changed(item.key, item.added), _instant(item.now)
         before, after = [], []
         for facts, old in questions_of(item.facts, item.answers):

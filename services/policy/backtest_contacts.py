@@ -18,6 +18,7 @@ from services.policy.backtest import Difference, said_of
 from services.policy.backtest_run import BATCH, SQL, Items, Plan, packs_of
 from services.policy.gather import facts_for, no_point
 from services.policy.known import Known, Row
+from services.policy.lookback import LONGEST
 from services.policy.replay import NotReplayable, RecordedRules, SetKey, Shelf
 from services.policy.rulesets import RuleSets, RulesUnreadable
 from services.policy.verdict import Answer, Outcome, judge
@@ -75,6 +76,7 @@ class _Judging:
             rows[-1]["at"] + timedelta(seconds=1),
             ((row["tenant"], row["borrower_id"]) for row in rows),
             (),
+            back=LONGEST,
             own=frozenset(row["contact_id"] for row in rows),
         )
         loans = [(row["tenant"], row["loan_id"]) for row in rows if row["loan_id"]]

@@ -45,13 +45,14 @@ async def decide_due(
     # Several reminders of one borrower are decided, and leave, in the order of their priority.
     fresh.sort(key=lambda due: (due.priority, due.due_at, due.reminder_id.int))
     now = (await gate_now(connection)).replace(microsecond=0)
+    active = await activation.active(connection, rule_sets, {due.tenant for due in fresh}, now)
     facts = await known.load(
         connection,
         now,
         ((due.tenant, due.borrower_id) for due in fresh),
         ((due.tenant, due.loan_id, due.installment_number) for due in fresh),
+        back=rule_sets.look_back(active.values()),
     )
-    active = await activation.active(connection, rule_sets, {due.tenant for due in fresh}, now)
     made = []
     for due in fresh:
         key = (due.tenant, due.reminder_id)

@@ -25,9 +25,6 @@ from services.runtime.database import Connection
 SQL = queries.load(Path(__file__).with_name("queries.sql"))
 LEDGER_SQL = queries.load(Path(__file__).with_name("queries_ledger.sql"))
 
-# The longest window a shipped rule counts in is a calendar month, and deferring looks 45 days on.
-HISTORY = timedelta(days=62)
-
 Row = Any  # an asyncpg.Record, whose columns are named in queries.sql
 Who = tuple[str, UUID]  # tenant, borrower
 Where = tuple[str, str]  # tenant, contact point
@@ -59,10 +56,14 @@ async def load(
     now: datetime,
     whom: Iterable[Who],
     installments: Iterable[Installment],
+    *,
+    back: timedelta,
     own: frozenset[UUID] = frozenset(),
 ) -> Known:
     """Everything about these borrowers, their households and those who share their contact points.
 
+    Of the contacts all of the time `back`, in which rules count them; of earlier ones the latest of
+    each sort, for rules ask whether there was any.
     Entries and stops from after `now` (a clock set back) count as of `now`: they exist.  `own` are
     bookings that will have to be told apart from the rest: their entries carry their id.
     """
@@ -100,7 +101,7 @@ async def load(
     for row in await connection.fetch(SQL["duties_of"], ids):
         known.duties[row["tenant"], row["borrower_id"]].append((_loans(row), _duty(row)))
     shared = {(row["tenant"], row["contact_point_id"]) for row in owned if row["shared"]}
-    await _add_contacts(connection, known, ids, shared, own)
+    await _add_contacts(connection, known, ids, shared, now - back, own)
     return known
 
 
@@ -142,6 +143,7 @@ async def _add_contacts(
     known: Known,
     ids: list[UUID],
     shared: set[Where],
+    since: datetime,
     own: frozenset[UUID],
 ) -> None:
     everybody = {*ids, *(member for members in known.members.values() for member in members)}
@@ -149,7 +151,7 @@ async def _add_contacts(
         LEDGER_SQL["contacts_of"],
         list(everybody),
         [point for _, point in shared],
-        known.now - HISTORY,
+        since,
         list(own),
         known.now,
     )

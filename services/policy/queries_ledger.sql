@@ -19,7 +19,8 @@ SELECT policy.gate_now() AS gate_now, clock_timestamp() AS real_now
 -- contacts_of
 -- Every entry once: those of the borrowers asked for, then what others were sent at the same
 -- (shared) contact points.  Inbound entries are kept once a borrower already.  Ids only of those
--- that have to be told from the rest.  A clearance's reservation counts until it ends.
+-- that have to be told from the rest.  A clearance's reservation counts until it ends.  Before the
+-- time in which rules count, the borrowers' latest of each sort; with others than the borrower, all.
 SELECT tenant, borrower_id,
        CASE WHEN direction = 'inbound' OR contact_id = ANY ($4::uuid[]) THEN contact_id END AS named,
        contact_point_id, channel, direction, at, outcome, loan_id, account, creditor, purpose, more
@@ -32,6 +33,16 @@ SELECT tenant, borrower_id,
   FROM contacts WHERE contact_point_id = ANY ($2::text[]) AND at > $3 AND outcome <> 'cancelled'
    AND direction = 'outbound' AND borrower_id <> ALL ($1::uuid[])
    AND (expires_at IS NULL OR expires_at > $5)
+ UNION ALL
+(SELECT DISTINCT ON (tenant, borrower_id, loan_id, direction, channel, outcome, contact_point_id,
+                     more, CASE WHEN more ? 'person' THEN contact_id END)
+       tenant, borrower_id,
+       CASE WHEN direction = 'inbound' THEN contact_id END AS named,
+       contact_point_id, channel, direction, at, outcome, loan_id, account, creditor, purpose, more
+  FROM contacts WHERE borrower_id = ANY ($1::uuid[]) AND at <= $3 AND outcome <> 'cancelled'
+   AND (expires_at IS NULL OR expires_at > $5)
+ ORDER BY tenant, borrower_id, loan_id, direction, channel, outcome, contact_point_id, more,
+          CASE WHEN more ? 'person' THEN contact_id END, at DESC)
 
 -- release
 -- Finished attempts of the same reminder give their place back; what was sent keeps it.

@@ -73,21 +73,23 @@ async def _once(
             connection, list(dict.fromkeys((r.tenant, r.reminder_id) for r in redeems))
         )
         bookings = await booking.existing(connection, redeems)
+        tenants = {r.tenant for r in redeems}
+        active = await activation.active(connection, rule_sets, tenants, now)
         facts = await known.load(
             connection,
             now,
             ((r.tenant, r.borrower_id) for r in redeems),
             ((r.tenant, r.loan_id, r.installment_number) for r in redeems),
+            back=rule_sets.look_back(active.values()),
             own=frozenset(attempt for _, attempt in bookings),
         )
         if _homes_of(facts) != homes:
             raise SubjectsChanged
-        tenants = {r.tenant for r in redeems}
         gate = Gate(
             facts=facts,
             state=state,
             rule_sets=rule_sets,
-            active=await activation.active(connection, rule_sets, tenants, now),
+            active=active,
             feeds=await feeds(connection, tenants, now),
             bookings=bookings,
         )

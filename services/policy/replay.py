@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -12,6 +12,7 @@ from services.policy import facts as v1
 from services.policy import words
 from services.policy.blocks.bars import Bar
 from services.policy.blocks.localtime import seconds
+from services.policy.lookback import look_back
 from services.policy.pack import Pack, PackError, hash_of, load_text
 from services.policy.question import Question
 from services.policy.ruleset import RuleSet, compile_rules
@@ -166,6 +167,7 @@ class RecordedRules:
         self._always_version = hash_of(self._always)
         self._packs: dict[TextKey, Pack] = {}
         self._compiled: dict[tuple[object, ...], RuleSet] = {}
+        self._backs: dict[tuple[object, ...], tuple[timedelta, timedelta]] = {}
         self._changed: dict[tuple[object, ...], Changed | None] = {}
 
     def recorded(self, key: SetKey) -> RuleSet:
@@ -194,6 +196,19 @@ class RecordedRules:
             found = compile_rules(packs.values())
             self._compiled[(*key, added)] = found
         return found
+
+    def unless_further_back(self, key: SetKey, added: tuple[str, ...]) -> None:
+        """Raises NotReplayable where the drafts count further back than the facts were read."""
+        where = (*key, added)
+        if where not in self._backs:
+            packs = self._contents(key)
+            asked = [d for i, d in self._drafts.items() if i in packs or i in added]
+            self._backs[where] = look_back(packs.values()), look_back(asked)
+        had, wanted = self._backs[where]
+        if wanted > had:
+            raise NotReplayable(
+                f"the draft counts {wanted.days} days back, its facts hold {had.days}"
+            )
 
     def changed(self, key: SetKey, added: tuple[str, ...]) -> "Changed | None":
         """What the drafts change in the rule set; None: possibly everything (other holidays).

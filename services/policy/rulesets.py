@@ -1,10 +1,12 @@
 """The rules that hold for a borrower: the packs of the place that the tenant has active."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from services.policy.jurisdictions import Places, packs_of
 from services.policy.known import Row
+from services.policy.lookback import SHORTEST, look_back
 from services.policy.pack import Pack, PackError, hash_of, load_text
 from services.policy.ruleset import RuleSet, compile_rules
 from services.runtime import log
@@ -39,6 +41,7 @@ class RuleSets:
         self._packs: dict[PackVersion, Pack] = {}
         self._read(self.always)  # a wrong one stops the start
         self._compiled: dict[tuple[PackVersion, ...], RuleSet | RulesUnreadable] = {}
+        self._backs: dict[PackVersion, timedelta] = {}
         self._contents: dict[str, dict[str, str]] = {}
         self._governing: dict[tuple[object, ...], tuple[PackVersion, ...]] = {}
 
@@ -85,6 +88,20 @@ class RuleSets:
     def contents(self, version: str) -> dict[str, str]:
         """Pack id → hash, of a rule set that was compiled here; what is always asked is one."""
         return self._contents[version]
+
+    def look_back(self, active: Iterable[Active]) -> timedelta:
+        """How far back the rules of these packs count; one that can't be read counts nothing."""
+        return max((self._back(version) for each in active for version in each), default=SHORTEST)
+
+    def _back(self, version: PackVersion) -> timedelta:
+        found = self._backs.get(version)
+        if found is None:
+            try:
+                found = look_back([self._read(version)])
+            except (KeyError, PackError):
+                return SHORTEST
+            self._backs[version] = found
+        return found
 
     def text(self, version: PackVersion) -> str:
         """The text of a pack that was given."""

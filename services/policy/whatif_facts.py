@@ -18,6 +18,7 @@ from services.policy.facts import Facts, FactsError
 from services.policy.gather import facts_for, no_point
 from services.policy.given_facts import facts_from
 from services.policy.known import Known, Row
+from services.policy.lookback import LONGEST
 from services.policy.pack import Pack, load_text
 from services.policy.replay import RecordedRules, Shelf
 from services.policy.ruleset import RuleSet, compile_rules
@@ -94,7 +95,9 @@ async def from_database(
     tenant, borrower_id, _ = whose
     now = (await gate_now(connection)).replace(microsecond=0)
     begins = start or now
-    facts = await known.load(connection, max(now, begins), [(tenant, borrower_id)], ())
+    facts = await known.load(
+        connection, max(now, begins), [(tenant, borrower_id)], (), back=LONGEST
+    )
     borrower = facts.borrowers.get((tenant, borrower_id))
     if borrower is None:
         raise click.ClickException(f"policy knows no such borrower of {tenant}")

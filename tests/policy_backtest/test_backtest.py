@@ -144,6 +144,16 @@ async def test_a_decision_whose_pack_is_not_kept_is_counted_and_named(
     assert [count for why, count in sums.missing.items() if "text of us-fed" in why] == [18]
 
 
+async def test_a_draft_that_counts_further_back_than_the_record_is_not_asked(
+    world: World, database: Database
+) -> None:
+    await ten_people(world)
+    cap = "{id: t-cap, kind: frequency_cap, cite: [a], max: 9, window: {days: 365}, key: [person]}"
+    sums = await look_back(database, pack(cap, pack="own"))
+    assert sums.asked == 0
+    assert sums.missing == {"the draft counts 367 days back, its facts hold 62": 18}
+
+
 async def test_what_was_decided_under_an_older_always_yaml_is_decided_again_as_then(
     world: World, database: Database
 ) -> None:

@@ -140,12 +140,19 @@ async def _scene(
     now: datetime,
 ) -> Scene:
     own = ledger_id(tenant, clearance_id)
-    facts = await known.load(connection, now, [(tenant, borrower_id)], [], own=frozenset({own}))
+    active = await activation.active(connection, rule_sets, [tenant], now)
+    facts = await known.load(
+        connection,
+        now,
+        [(tenant, borrower_id)],
+        [],
+        back=rule_sets.look_back(active.values()),
+        own=frozenset({own}),
+    )
     _forget(facts, (tenant, borrower_id), q.contact_point.id, str(own))
     installments = await connection.fetch(SQL["installments"], tenant, [q.loan_id])
     if any(row["borrower_id"] != borrower_id for row in installments):
         raise invalid("loan_id", "is another borrower's", "name a loan of this borrower")
-    active = await activation.active(connection, rule_sets, [tenant], now)
     visit = q.channel == "visit"
     unreported = visit and await connection.fetchval(
         SQL["unreported_visits"], tenant, borrower_id, clearance_id

@@ -28,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     min_days_past_due: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
     softer_attempts: Positive = 3
     softer_channels: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
-    # The ledger is read 62 days back (known.HISTORY).
+    # The ledger is read 62 days back (lookback.SHORTEST).
     softer_days: Annotated[int, msgspec.Meta(ge=1, le=60)] = 60
     people: Annotated[int, msgspec.Meta(ge=2, le=10)] = 2
     longest_window_minutes: Annotated[int, msgspec.Meta(ge=15, le=720)] = 240
