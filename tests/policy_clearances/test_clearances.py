@@ -110,6 +110,24 @@ async def test_redeeming_leaves_its_own_reservation_out_and_ends_no_more(world: 
     assert (row["outcome"], row["expires_at"]) == ("reserved", None)
 
 
+async def test_a_repeated_redeem_is_asked_afresh_and_gives_nothing_back(world: World) -> None:
+    await world.rules(
+        pack(WINDOW, cap(1, "person"), "{id: t-stop, kind: stop_when, cite: [test], fact: [cease]}")
+    )
+    await world.person("ada")
+    asked = await ask(world, "ada")
+    given = await redeem(world, asked.clearance_id)
+    assert (given.verdict, given.state) == ("allow", "redeemed")
+    # The answer was lost, the contact made; then the borrower says stop.
+    await world.send("stop.events", stop("ada", "cease"))
+    await world.at(AFTERNOON + timedelta(hours=1))
+    again = await redeem(world, asked.clearance_id)
+    assert (again.verdict, again.state) == ("suppress", "redeemed")
+    [row] = await world.rows("contacts")
+    assert (row["outcome"], row["at"]) == ("reserved", AFTERNOON)
+    assert (await filed.shown(world.db, TENANT, asked.clearance_id))["state"] == "redeemed"
+
+
 async def test_a_reservation_counts_until_it_ends_and_then_nowhere(world: World) -> None:
     await world.rules(pack(WINDOW, cap(1, "person")))
     await world.person("ada")

@@ -130,6 +130,19 @@ async def test_an_unreported_visit_blocks_the_next_until_it_is_reported(world: W
     assert told["people_present"] == ["spouse"]
 
 
+async def test_a_visit_that_was_made_stays_unreported_though_its_redeem_is_repeated(
+    world: World,
+) -> None:
+    await a_late_borrower(world)
+    made = await visit(world)
+    assert (await redeem(world, made.clearance_id)).verdict == "allow"
+    await world.at(AFTERNOON + timedelta(hours=7))  # 21:00 in New York, and after its window
+    assert (await redeem(world, made.clearance_id)).verdict != "allow"
+    await world.at(AFTERNOON + timedelta(hours=7, minutes=1))
+    second = await visit(world, visit=plan(AFTERNOON + timedelta(hours=6)))
+    assert "visit_report_missing" in {reason.code for reason in second.reasons}
+
+
 async def test_a_tenants_own_thresholds_count(world: World) -> None:
     await a_late_borrower(world)
     strict = Limits(min_days_past_due=101)

@@ -15,7 +15,8 @@ USED_UP = frozenset({"released", "reported"})
 
 async def redeem(db: Pool, rule_sets: RuleSets, tenant: str, clearance_id: UUID) -> Answered:
     """The contact is made now: everything is asked afresh, without its own reservation, which
-    moves to this moment and no longer ends by itself.  Raises Problem."""
+    moves to this moment and no longer ends by itself.  What was redeemed once goes on counting,
+    whatever a repeat is answered, until it is reported or released.  Raises Problem."""
     borrower_id, q = await on_file(db, tenant, clearance_id)
 
     async def act(kept: Kept) -> Answered:
@@ -27,6 +28,9 @@ async def redeem(db: Pool, rule_sets: RuleSets, tenant: str, clearance_id: UUID)
         if cleared.ruling.outcome is Outcome.ALLOW:
             answered = await log(kept, cleared, "redeemed", "redeem", None)
             await reserve(kept, q, cleared, None)
+        elif filed["state"] == "redeemed":
+            # Asked again, perhaps because the yes was lost: the contact may have been made.
+            return await log(kept, cleared, "redeemed", "redeem", None)
         else:
             answered = await log(kept, cleared, "refused", "redeem", None)
             await give_back(kept.connection, tenant, clearance_id)
