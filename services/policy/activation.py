@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from services.events.base import Text
+from services.events.base import Instant, Text
 from services.policy import activation_refused as refused
 from services.policy import draft_check, drafts
-from services.policy.activation_refused import unless_two_people
+from services.policy.activation_refused import unless_past, unless_two_people
 from services.policy.drafts import Draft
 from services.policy.pack import Pack, PackError, hash_of, load_shipped, load_text, shipped
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
@@ -33,7 +33,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
     pack: Text  # a shipped one, or a draft of the tenant's own that was approved; or PACK@HASH
     by: Text
     approved_by: Text  # somebody else
-    active_from: datetime | None = msgspec.field(default=None, name="from")
+    active_from: Instant | None = msgspec.field(default=None, name="from")
     accept_draft: bool = False  # "I know that no counsel has reviewed it"
 
 
@@ -43,7 +43,7 @@ class Deactivation(msgspec.Struct, frozen=True, kw_only=True):
     pack: Text
     by: Text
     approved_by: Text
-    at: datetime | None = None
+    at: Instant | None = None
     reason: Text | None = None  # kept beside it
 
 
@@ -77,14 +77,10 @@ async def activate(
 ) -> Activated:
     """Put a pack in force for a tenant.  Raises Problem, and then nothing has changed."""
     unless_two_people(asked.by, asked.approved_by)
+    await one_change_at_a_time(connection, tenant)
     now = await gate_now(connection)
     begins = asked.active_from or now
-    if begins.tzinfo is None:
-        raise invalid("from", "has no time zone", "write UTC: 2026-06-01T00:00:00Z")
-    if begins < now:
-        raise invalid(
-            "from", f"is before now, {now:%FT%TZ}", "leave it out for now; the past stays"
-        )
+    unless_past("from", begins, now)
     pack_id, _, prefix = asked.pack.partition("@")
     draft = None
     if pack_id not in shipped():
@@ -118,23 +114,17 @@ async def put_in_force(
     restores: UUID | None = None,
 ) -> Activated:
     """Keep the text, end the version before, begin.  Raises Problem if the pack does not go with
-    the others that will then be active."""
+    the others that will then be active, or later.  The caller has `one_change_at_a_time`."""
     version = hash_of(text)
-    await connection.execute(SQL["one_change_at_a_time"], f"activations of {tenant}")
-    others = await active(connection, rule_sets, [tenant], begins)
-    rule_sets.give((pack.id, version), text)
-    together = dict(others.get(tenant, ())) | {pack.id: version}
-    try:
-        rule_sets.of(tuple(sorted(together.items())))
-    except RulesUnreadable as error:
-        said = f"does not go with the packs active: {error}"
-        raise invalid("pack", said, "mend it first") from None
     await connection.execute(SQL["keep_pack_text"], tenant, pack.id, version, text)
     await connection.execute(SQL["supersede"], tenant, pack.id, begins, *people)
     activation_id = uuid4()
     await connection.execute(
         SQL["activate"], tenant, activation_id, pack.id, version, begins, *people, restores
     )
+    for at, why in (await _unreadable(connection, rule_sets, tenant, begins)).items():
+        said = f"does not go with the packs active from {at:%FT%TZ} on: {why}"
+        raise invalid("pack", said, "mend it first; nothing has changed")
     await connection.execute(LOG_SQL["hasten"], tenant)
     return Activated(
         activation_id=activation_id,
@@ -145,15 +135,49 @@ async def put_in_force(
     )
 
 
-async def deactivate(connection: Connection, tenant: str, asked: Deactivation) -> None:
-    """End a pack for a tenant: borrowers whose place has no other are held.  Raises Problem."""
+async def deactivate(
+    connection: Connection, rule_sets: RuleSets, tenant: str, asked: Deactivation
+) -> None:
+    """End a pack for a tenant: borrowers whose place has no other are held.  Raises Problem, and
+    then nothing has changed."""
     unless_two_people(asked.by, asked.approved_by)
-    at = asked.at or await gate_now(connection)
+    await one_change_at_a_time(connection, tenant)
+    now = await gate_now(connection)
+    at = asked.at or now
+    unless_past("at", at, now)
+    before = await _unreadable(connection, rule_sets, tenant, at)
     rows = await connection.fetch(
         SQL["deactivate"], tenant, asked.pack, at, asked.by, asked.approved_by, asked.reason
     )
     if not rows:
         raise Problem(404, "not_active", f"{asked.pack} is not active; see GET /v1/activations")
+    # Where the packs could not be read before, ending one may be the way to mend it.
+    for instant, why in (await _unreadable(connection, rule_sets, tenant, at)).items():
+        if instant not in before:
+            said = f"is needed by the packs active from {instant:%FT%TZ} on: {why}"
+            raise invalid("pack", said, "end what needs it first; nothing has changed")
+
+
+async def one_change_at_a_time(connection: Connection, tenant: str) -> None:
+    """Held until the transaction ends.  What is in force is read after this, not before."""
+    await connection.execute(SQL["one_change_at_a_time"], f"activations of {tenant}")
+
+
+async def _unreadable(
+    connection: Connection, rule_sets: RuleSets, tenant: str, since: datetime
+) -> dict[datetime, str]:
+    """When from `since` on, and why, the packs active can't be asked together: all would be held.
+
+    They change only when one begins or ends.
+    """
+    found: dict[datetime, str] = {}
+    for row in await connection.fetch(SQL["changes"], tenant, since):
+        packs = (await active(connection, rule_sets, [tenant], row["at"])).get(tenant, ())
+        try:
+            rule_sets.of(tuple(packs))
+        except RulesUnreadable as error:
+            found[row["at"]] = str(error)
+    return found
 
 
 async def listed(connection: Connection, tenant: str) -> list[dict[str, object]]:

@@ -131,7 +131,7 @@ def deactivate(
     asked = Deactivation(pack=pack, by=by, approved_by=approved_by, at=at, reason=reason)
 
     async def run(connection: Connection) -> None:
-        await activation.deactivate(connection, tenant, asked)
+        await activation.deactivate(connection, RuleSets(jurisdictions.load()), tenant, asked)
 
     on_database("policy", run)
     click.echo(f"{pack} no longer decides for {tenant}.")

@@ -169,7 +169,7 @@ class Doors:
         tenant = await self._keys.tenant(request, "admin")
         asked = await read_json(request, Deactivation)
         async with transaction(self._db) as connection:
-            await activation.deactivate(connection, tenant, asked)
+            await activation.deactivate(connection, self._context.rule_sets, tenant, asked)
         return web.Response(status=204)
 
     async def activations(self, request: web.Request) -> web.Response:

@@ -27,6 +27,14 @@ INSERT INTO pack_texts (tenant, pack, version, text) VALUES ($1, $2, $3, $4) ON 
 -- Packs are tried together before one begins: two changes at once would not see each other.
 SELECT pg_advisory_xact_lock(hashtextextended($1, 0))
 
+-- changes
+-- $2, and every later instant at which other packs are active than before it.
+SELECT $2::timestamptz AS at
+ UNION
+SELECT change FROM activations, unnest(ARRAY[active_from, ended_at]) AS change
+ WHERE tenant = $1 AND change > $2
+ ORDER BY at
+
 -- supersede
 -- A pack's earlier versions end when this one begins.
 UPDATE activations SET ended_at = greatest($3, active_from), ended_by = $4, end_approved_by = $5

@@ -47,6 +47,7 @@ async def roll_back(
 ) -> RolledBack:
     """Raises Problem, and then nothing has changed."""
     unless_two_people(asked.by, asked.approved_by)
+    await activation.one_change_at_a_time(connection, tenant)
     now = await gate_now(connection)
     terms = [
         msgspec.convert(row, Term)

@@ -146,7 +146,7 @@ async def test_what_is_held_is_asked_again_when_a_recorded_activation_begins_and
             later = Activation(pack=pack_id, by="ann", approved_by="bob", active_from=begins)
             await activate(connection, world.rule_sets, TENANT, later, sandbox=True)
         ended = Deactivation(pack="us-nyc", by="ann", approved_by="bob", at=ends)
-        await deactivate(connection, TENANT, ended)
+        await deactivate(connection, world.rule_sets, TENANT, ended)
     # As long after as the slow sweep waits at most: nothing but a change hastens it.
     await world.owner.execute("UPDATE policy.held SET retry_at = now() + interval '1 hour'")
     assert not await upkeep._sweep_once(world.db, world.rule_sets, world.outbox)
@@ -202,9 +202,8 @@ async def test_a_pack_that_is_not_shipped_is_refused_with_those_that_are(world: 
 async def test_a_pack_that_was_ended_decides_no_longer(world: World) -> None:
     await world.activate("us-fed")
     async with transaction(world.db) as connection:
-        await deactivate(
-            connection, TENANT, Deactivation(pack="us-fed", by="ann", approved_by="bob")
-        )
+        ended = Deactivation(pack="us-fed", by="ann", approved_by="bob")
+        await deactivate(connection, world.rule_sets, TENANT, ended)
     await world.person("ada")
     await world.send("reminder.due", due("ada"))
     assert await held_code(world) == "held_pack"

@@ -38,8 +38,9 @@ async def drafted(world: World, text: str, *, by: str = "ann") -> Draft:
 async def approved(world: World, text: str, *, loosens_own: bool = False) -> Draft:
     """Drafted by ann, checked, approved by bob."""
     draft = await drafted(world, text)
+    cases = CASES.replace("acme-hours", draft.pack)
     async with transaction(world.db) as connection:
-        await drafts.check(connection, TENANT, draft.name, CASES, "cases.yaml")
+        await drafts.check(connection, TENANT, draft.name, cases, "cases.yaml")
         return await drafts.approve(connection, TENANT, draft.name, "bob", loosens_own=loosens_own)
 
 

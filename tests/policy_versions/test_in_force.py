@@ -171,7 +171,7 @@ async def test_taking_a_pack_out_keeps_both_names_and_the_reason(world: World) -
     await world.at(AFTERNOON + HOUR)
     asked = Deactivation(pack="acme-hours", by="ann", approved_by="bob", reason="a mistake")
     async with transaction(world.db) as connection:
-        await activation.deactivate(connection, TENANT, asked)
+        await activation.deactivate(connection, world.rule_sets, TENANT, asked)
         [row] = await activation.listed(connection, TENANT)
     assert (row["ended_by"], row["end_approved_by"], row["end_reason"]) == (
         "ann",
