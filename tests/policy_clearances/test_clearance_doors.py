@@ -99,6 +99,8 @@ async def test_an_officer_sets_what_a_visit_needs_with_a_colleague(house: House)
     body = {"min_days_past_due": 60, "people": 2, "by": "ann", "approved_by": "Ann"}
     status, problem = await house("officer", "PUT", path, body)
     assert (status, problem["errors"][0]["field"]) == (422, "approved_by")
+    status, problem = await house("officer", "PUT", path, {**body, "by": "  "})
+    assert (status, problem["errors"][0]["field"]) == (422, "by")
     assert (await house("lender", "PUT", path, body))[0] == 403
     status, _ = await house("officer", "PUT", path, {**body, "approved_by": "bob"})
     assert status == 200

@@ -2,12 +2,13 @@
 visit needs.
 """
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 from aiohttp import web
 
 from services.events.base import Text
+from services.policy.activation_refused import unless_two_people
 from services.policy.clearances import filed, reports, visit_limits, visits
 from services.policy.clearances.ask import ask
 from services.policy.clearances.question import Question
@@ -96,10 +97,7 @@ class ClearanceDoors:
         """Set what a visit needs at least; somebody else has approved it."""
         tenant = await self._tenant(request, "admin")
         new = await read_json(request, NewLimits)
-        if new.by.strip().casefold() == new.approved_by.strip().casefold():
-            raise invalid(
-                "approved_by", "is the same person as by", "have somebody else approve it"
-            )
+        unless_two_people(new.by, new.approved_by)
         values = msgspec.structs.asdict(new)
         by, approved_by = values.pop("by"), values.pop("approved_by")
         limits = visits.Limits(**values)
@@ -117,10 +115,3 @@ class ClearanceDoors:
 def _check(question: Question) -> None:
     if question.visit is not None and question.channel != "visit":
         raise invalid("visit", "stands beside another channel", "leave it out")
-
-
-def _id(request: web.Request) -> UUID:
-    try:
-        return UUID(request.match_info["id"])
-    except ValueError:
-        raise Problem(404, "not_found", "the id in the path is not a UUID") from None
