@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.events.loans import FeedWatermark
 from services.events.permits import Verdict
@@ -221,6 +222,25 @@ async def test_what_is_not_known_is_not_allowed(
     answer = await ask(world, "ada", **changes)
     assert (answer.verdict, answer.code) == (verdict, code)
     assert [reason.code for reason in answer.reasons] == [code]
+
+
+async def test_a_question_that_can_not_be_judged_is_not_allowed_and_the_class_of_error_logged(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada", zones=("Mars/Olympus",))
+    with capture_logs() as logged:
+        answer = await ask(world, "ada")
+    assert (answer.verdict, answer.code) == ("defer", "held_error")
+    assert [line for line in logged if line["event"] == "clearance_failed"] == [
+        {
+            "event": "clearance_failed",
+            "log_level": "error",
+            "tenant": TENANT,
+            "clearance_id": str(answer.clearance_id),
+            "error": "FactsError",
+        }
+    ]
 
 
 async def test_a_stale_source_lets_the_loans_of_another_be_asked_about(world: World) -> None:

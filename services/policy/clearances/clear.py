@@ -1,4 +1,5 @@
-"""May this contact be made?  The answer to one question, from what was read.  Pure.
+"""May this contact be made?  The answer to one question, from what was read.  Pure, but for a line
+in the log about what could not be judged.
 
 The same rules, on the same facts, by the same functions as at a message's hand-off.
 """
@@ -17,6 +18,7 @@ from services.policy.gate import LONGEST_VALIDITY, rules_for
 from services.policy.known import Row
 from services.policy.ruleset import RuleSet
 from services.policy.verdict import Answer, Outcome, Ruling, judge, judge_until, refusal, wait
+from services.runtime import log
 
 SAYS = {
     "paid": "Nothing is owed.",
@@ -48,7 +50,14 @@ def clear(scene: Scene, question: Question) -> Cleared:
     if cleared.ruling.outcome is Outcome.ALLOW:
         try:
             _ask(scene, question, cleared)
-        except Exception:
+        except Exception as error:
+            # The class only: an exception's text may quote a fact.
+            log.get().error(
+                "clearance_failed",
+                tenant=scene.tenant,
+                clearance_id=str(scene.clearance_id),
+                error=type(error).__name__,
+            )
             cleared.ruling = refusal(Outcome.HOLD, "held_error")
             cleared.reasons, cleared.allowed_until = (), None
     ruling = cleared.ruling

@@ -1,9 +1,10 @@
 """What was read under the locks, and the question in the terms of the rules.  Pure."""
 
 from collections.abc import Sequence
+from datetime import UTC, tzinfo
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -73,9 +74,17 @@ def _days_from_due(scene: Scene, debt: Row | None) -> int:
         return 0
     now = scene.known.now
     zones = candidate_zones(scene.known, (scene.tenant, scene.borrower_id))
-    today = min((now.astimezone(ZoneInfo(z.zone)).date() for z in zones), default=now.date())
+    today = min((now.astimezone(_zone(z.zone)).date() for z in zones), default=now.date())
     days: int = (today - debt["due_date"]).days
     return days
+
+
+def _zone(name: str) -> tzinfo:
+    """UTC for a zone that does not exist: the rules can't be asked in it, which is said there."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 def point_of(scene: Scene, question: Question) -> Row | None:
