@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from aiohttp import web
 
+from services.events.base import TENANT_PATTERN
 from services.runtime.database import ACQUIRE_SECONDS, Connection, Pool
 from services.runtime.web import Problem
 
@@ -28,6 +29,10 @@ class Grant(NamedTuple):
     scopes: frozenset[str]
 
 
+class WrongTenant(ValueError):
+    """A key for this tenant, or with these scopes for it, would open doors that lead nowhere."""
+
+
 async def issue(
     connection: Connection, pepper: bytes, *, tenant: str, scopes: Sequence[str], label: str
 ) -> str:
@@ -42,6 +47,7 @@ async def store(
 ) -> None:
     """Accept `key` from now on: for credentials that were made elsewhere, of the same form."""
     key_id, secret = _parts(key)
+    _check(tenant, scopes)
     await connection.execute(
         "INSERT INTO api_keys (key_id, tenant, scopes, secret_hmac, label)"
         " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_id) DO UPDATE"
@@ -52,6 +58,15 @@ async def store(
         hmac.digest(pepper, secret.encode(), hashlib.sha256),
         label,
     )
+
+
+def _check(tenant: str, scopes: Sequence[str]) -> None:
+    """Every event names its tenant: one that none can name would be answered, then lost."""
+    if tenant != EVERY_TENANT and not TENANT_PATTERN.match(tenant):
+        rule = "at most 40 lower-case letters, digits and hyphens, no hyphen first"
+        raise WrongTenant(f"a tenant is {rule}: {TENANT_PATTERN.pattern}")
+    if (tenant == EVERY_TENANT) != ("service" in scopes):
+        raise WrongTenant(f"the tenant of a key with scope service is {EVERY_TENANT}, of no other")
 
 
 def _parts(key: str) -> tuple[str, str]:

@@ -93,7 +93,10 @@ def issue(tenant: str, scopes: tuple[str, ...], label: str) -> None:
             await connection.close()
 
     with database_reached(url, "DUNWELL_DATABASE_URL"):
-        click.echo(asyncio.run(store()))
+        try:
+            click.echo(asyncio.run(store()))
+        except apikeys.WrongTenant as error:
+            raise click.UsageError(f"--tenant: {error}") from None
 
 
 @keys.command()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from aiohttp import ClientSession, web
 
@@ -81,3 +82,34 @@ async def test_a_missing_wrong_or_revoked_key_is_refused(door: Door, spoil) -> N
 def test_a_service_credential_and_a_tenant_key_cannot_be_confused() -> None:
     with pytest.raises(ValueError, match="an API key looks like"):
         apikeys._parts("dw_short_key")
+
+
+@pytest.mark.parametrize(
+    ("tenant", "scopes"),
+    [
+        ("Acme", ["ingest"]),
+        ("acme bank", ["ingest"]),
+        ("-acme", ["ingest"]),
+        ("acme\n", ["ingest"]),
+        ("a" * 41, ["ingest"]),
+        ("", ["ingest"]),
+        ("*", ["ingest"]),
+        ("acme", ["service"]),
+    ],
+)
+async def test_a_key_is_issued_only_for_a_tenant_that_an_event_can_name(
+    database: Database, tenant: str, scopes: list[str]
+) -> None:
+    async with (
+        pool(database.dsn("policy"), schema="policy") as db,
+        transaction(db) as connection,
+    ):
+        with pytest.raises(apikeys.WrongTenant):
+            await apikeys.issue(connection, PEPPER, tenant=tenant, scopes=scopes, label="test")
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(
+                "INSERT INTO api_keys (key_id, tenant, scopes, secret_hmac, label)"
+                " VALUES ('0123456789ab', $1, $2, '', 'past the code')",
+                tenant,
+                scopes,
+            )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click import ClickException
 
+from services.events.base import TENANT_PATTERN
 from services.runtime.cli_outage import stream_reached
 from services.runtime.settings import ServiceSettings, read
 from services.runtime.stream_kafka import TopicsWrong
@@ -90,6 +91,15 @@ async def test_a_database_that_refuses_us_or_lacks_our_tables_says_so(database: 
     ):
         told = await asyncio.to_thread(dunwell, *ISSUE, DUNWELL_DATABASE_URL=given)
         assert_one_sentence(told, said, "DUNWELL_DATABASE_URL")
+
+
+async def test_a_tenant_that_no_event_can_name_is_a_mistake_of_usage(database: Database) -> None:
+    words = ("Acme" if word == "acme" else word for word in ISSUE)
+    given = {"DUNWELL_DATABASE_URL": database.dsn("scheduler")}
+    code, printed, said = await asyncio.to_thread(dunwell, *words, **given)
+    assert (code, printed) == (2, "")
+    assert "--tenant" in said
+    assert TENANT_PATTERN.pattern in said
 
 
 @pytest.mark.parametrize("url", ["postgresql://policy@[::1/x", "mysql://policy@127.0.0.1/x"])
