@@ -119,11 +119,21 @@ def replan(
         reason = CancelReason.LOAN_CLOSED if terms.closed else CancelReason.PAID
         gone = tuple((reminder.reminder_id, reason) for reminder in known)
         return msgspec.structs.replace(change, cancelled=gone)
+    rescheduled = situation.armed_for not in (None, situation.due_date)
+    owed_again = situation.armed_for is not None and situation.outstanding_minor == 0
+    if rescheduled or owed_again:
+        # Ids of an earlier cycle are spent: they were sent or cancelled, and never go out again.
+        change = msgspec.structs.replace(
+            change, cycle=situation.cycle + 1, armed_for=situation.due_date
+        )
+    reason = CancelReason.RESCHEDULED if rescheduled else CancelReason.CADENCE_CHANGED
     cadence = cadences.get(terms.cadence)
     if situation.zones is None or cadence is None:
-        # An unknown cadence is refused at the door; one whose file went since plans nothing new.
-        return change
-    return _rearm(change, situation.zones, known, cadence, now)
+        # An unknown cadence is refused at the door; one whose file went since plans nothing new,
+        # but no reminder states a due date that was moved.
+        gone = tuple((old.reminder_id, reason) for old in known if rescheduled)
+        return msgspec.structs.replace(change, cancelled=gone)
+    return _rearm(change, situation.zones, known, cadence, reason, now)
 
 
 def _rearm(
@@ -131,21 +141,16 @@ def _rearm(
     zones: tuple[ZoneInfo, ...],
     known: Sequence[Known],
     cadence: Cadence,
+    reason: CancelReason,
     now: datetime,
 ) -> Change:
     s = change.situation
-    rescheduled = s.armed_for is not None and s.armed_for != s.due_date
-    owed_again = s.armed_for is not None and s.outstanding_minor == 0
-    # Ids of an earlier cycle are spent: they were sent or cancelled, and must never go out again.
-    cycle = s.cycle + 1 if rescheduled or owed_again else s.cycle
     loan = Loan(tenant=s.tenant, loan_id=s.loan_id)
-    installment = Installment(number=s.installment_number, due_date=s.due_date, cycle=cycle)
+    installment = Installment(number=s.installment_number, due_date=s.due_date, cycle=change.cycle)
     rungs = {r.reminder_id: r for r in ladder(loan, installment, cadence, zones)}
     there = {reminder.reminder_id for reminder in known}
-    reason = CancelReason.RESCHEDULED if rescheduled else CancelReason.CADENCE_CHANGED
     return msgspec.structs.replace(
         change,
-        cycle=cycle,
         armed_for=s.due_date,
         added=tuple(
             reminder

@@ -210,6 +210,34 @@ async def test_a_moved_due_date_cancels_the_old_reminders_and_makes_others(
     assert not {r["reminder_id"] for r in gone} & {r["reminder_id"] for r in there}
 
 
+async def test_a_moved_due_date_cancels_the_old_reminders_though_the_cadence_is_gone(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK)
+    without = Context(identity_key=context.identity_key, cadences={})
+    await record(without, db, installment(version=2, due_date=DUE_DATE + days(10)))
+    assert {(row["status"], row["reason"]) for row in await reminders(db)} == {
+        ("cancelled", "rescheduled")
+    }
+    # Moved back as well: the first ids are spent, and others wait for the cadence.
+    await record(without, db, installment(version=3))
+    assert await reminders(db, status="planned") == []
+    await record(context, db, installment(version=4))
+    assert {row["cycle"] for row in await reminders(db, status="planned")} == {2}
+
+
+async def test_a_debt_owed_again_while_the_cadence_is_gone_is_armed_when_it_is_back(
+    context: Context, db: Pool
+) -> None:
+    await record(context, db, *WHOLE_BOOK)
+    await record(context, db, payment())
+    without = Context(identity_key=context.identity_key, cadences={})
+    await record(without, db, reversal())
+    assert await reminders(db, status="planned") == []
+    await record(context, db, installment(version=2, amount_minor=10_001))
+    assert {row["cycle"] for row in await reminders(db, status="planned")} == {1}
+
+
 async def test_another_cadence_keeps_the_shared_steps_and_may_be_taken_back(
     context: Context, db: Pool
 ) -> None:
