@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from babel.core import Locale, UnknownLocaleError, get_global
 from babel.numbers import get_currency_precision
@@ -107,13 +107,21 @@ def _borrower(event: BorrowerRegistered) -> Sequence[FieldError]:
     return found
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _is_locale(tag: str) -> bool:
     try:
         Locale.parse(tag.replace("_", "-"), sep="-")
     except (ValueError, UnknownLocaleError):
         return False
     return True
+
+
+@lru_cache(maxsize=1024)
+def language_tag(locale: str) -> str:
+    """A locale as BCP 47 writes it, by which templates are found: `pt_BR.UTF-8` → `pt-BR`."""
+    language, *others = re.split("[.@]", locale)[0].replace("_", "-").split("-")
+    cases = {2: str.upper, 4: str.title}  # a region, a script
+    return "-".join([language.lower(), *(cases.get(len(o), str.lower)(o) for o in others)])
 
 
 def _loan(event: LoanRegistered, cadences: Collection[str]) -> Sequence[FieldError]:

@@ -19,6 +19,7 @@ from services.events.loans import (
 from services.runtime import queries
 from services.runtime.database import Connection
 from services.runtime.queries import columns
+from services.scheduler.checks import language_tag
 from services.scheduler.keys import (
     BorrowerKey,
     InstallmentKey,
@@ -81,7 +82,7 @@ async def record_borrowers(
                     e.subdivision,
                     e.city,
                     _json(e.zones),
-                    e.locale,
+                    language_tag(e.locale),
                     household_id,
                 )
                 for borrower_id, household_id, e in facts

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.events.base import Event
 from services.events.loans import CandidateZone, SourceWatermark
 from services.events.words import Basis, Outcome
-from services.scheduler.checks import currencies, digits, faults
+from services.scheduler.checks import currencies, digits, faults, language_tag
 from services.scheduler.ledger import Tally, balance
 from services.scheduler.places import UTC_ZONE, clock_zones, countries, zones_of_country
 from tests.scheduler.builders import (
@@ -76,6 +76,24 @@ def test_a_fault_names_its_field_and_a_fix(fact: Event, change: dict[str, Any], 
 def test_currencies_have_their_own_digits() -> None:
     assert {"USD", "CNY", "INR", "JPY", "KWD", "BRL"} <= currencies()
     assert [digits(code) for code in ("USD", "JPY", "KWD")] == [2, 0, 3]
+
+
+@pytest.mark.parametrize(
+    ("told", "tag"),
+    [
+        ("pt_BR", "pt-BR"),
+        ("pt-br", "pt-BR"),
+        ("zh_CN", "zh-CN"),
+        ("zh_hans_cn", "zh-Hans-CN"),
+        ("ES", "es"),
+        ("es_MX.UTF-8", "es-MX"),
+        ("es-419", "es-419"),
+        ("en", "en"),
+    ],
+)
+def test_a_locale_is_kept_as_the_tag_by_which_templates_are_found(told: str, tag: str) -> None:
+    assert language_tag(told) == tag
+    assert language_tag(tag) == tag
 
 
 def test_every_country_that_has_a_zone_has_it_among_ours() -> None:

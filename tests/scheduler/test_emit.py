@@ -117,6 +117,17 @@ async def test_nothing_is_claimed_before_its_hour_and_all_at_it(
     assert await emit(db) == 0
 
 
+async def test_a_due_reminder_names_the_language_as_templates_do(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, borrower(locale="pt_BR"), loan(), installment())
+    await stand_at(database, FIRST_HOUR)
+    await emit(db)
+    [due] = await published(db, ReminderDue)
+    assert due.locale == "pt-BR"
+
+
 async def test_a_deferred_reminder_is_emitted_again_at_its_instant_with_the_next_emission(
     context: Context, db: Pool, database: Database
 ) -> None:

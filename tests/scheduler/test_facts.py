@@ -2,10 +2,12 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from services.events.loans import BorrowerChanged, CandidateZone, DebtChanged
 from services.events.reminders import ReminderCancelled, ReminderDue
 from services.events.words import Basis
+from services.runtime import migrate
 from services.runtime.database import Pool
 from services.scheduler.conflicts import Fact
 from services.scheduler.intake import Context, Status
@@ -28,6 +30,7 @@ from tests.scheduler.builders import (
 )
 
 WHOLE_BOOK: tuple[Fact, ...] = (borrower(), loan(), installment())
+SCHEMA = Path(migrate.__file__).parents[1] / "scheduler" / "schema"
 TEN_IN_NEW_YORK = 14  # o'clock UTC, in June
 
 
@@ -236,6 +239,18 @@ async def test_a_debt_owed_again_while_the_cadence_is_gone_is_armed_when_it_is_b
     assert await reminders(db, status="planned") == []
     await record(context, db, installment(version=2, amount_minor=10_001))
     assert {row["cycle"] for row in await reminders(db, status="planned")} == {1}
+
+
+async def test_languages_told_before_are_written_anew_as_templates_are_found(
+    context: Context, db: Pool
+) -> None:
+    told = ("pt_BR", "zh_Hans_CN", "ES", "EN-us", "zh-CN", "es-419", "en")
+    for number, locale in enumerate(told):
+        await record(context, db, borrower(borrower_ref=f"B-{number}"))
+        await db.execute("UPDATE borrowers SET locale = $1 WHERE locale = 'en'", locale)
+    await db.execute((SCHEMA / "0004_locales.sql").read_text())
+    now = {row["locale"] for row in await db.fetch("SELECT locale FROM borrowers")}
+    assert now == {"pt-BR", "zh-Hans-CN", "es", "en-us", "zh-CN", "es-419", "en"}
 
 
 async def test_another_cadence_keeps_the_shared_steps_and_may_be_taken_back(
