@@ -63,10 +63,10 @@ def invalid(field: str, problem: str, fix: str) -> Problem:
     return Problem(422, "invalid", f"{field} {problem}", [FieldError(field, problem, fix)])
 
 
-def path_id(request: web.Request) -> UUID:
+def path_id(request: web.Request, name: str = "id") -> UUID:
     """The `{id}` of the path; raises 404, for nothing can have another id."""
     try:
-        return UUID(request.match_info["id"])
+        return UUID(request.match_info[name])
     except ValueError:
         raise Problem(404, "not_found", "the id in the path is not a UUID") from None
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -15,11 +14,12 @@ from services.runtime.apikeys import ApiKeys
 from services.runtime.database import ACQUIRE_SECONDS, Connection, Pool, transaction
 from services.runtime.outbox import Outbox
 from services.runtime.web import (
-    FieldError,
     Problem,
     described,
+    invalid,
     json_response,
     mistaken,
+    path_id,
     read_json,
     stored,
 )
@@ -85,6 +85,7 @@ class Doors:
         body = await read_json(request, bodies.BulkBody)
         answers: list[dict[str, Any]] = []
         groups: list[list[Fact]] = []
+        installments = 0
         for row, raw in enumerate(body.loans):
             try:
                 loan = _read_row(raw)
@@ -93,9 +94,10 @@ class Doors:
             else:
                 answers.append({"row": row, "loan_id": loan.loan_id})
                 groups.append(bodies.loan(tenant, loan))
-        if sum(len(group) for group in groups) > bodies.MAX_INSTALLMENTS:
+                installments += len(loan.installments)
+        if installments > bodies.MAX_INSTALLMENTS:
             fix = f"send at most {bodies.MAX_INSTALLMENTS:,} installments in one request"
-            raise _invalid("loans", "have too many installments together", fix)
+            raise invalid("loans", "have too many installments together", fix)
         outcomes = iter(await self._record(groups))
         results = [
             answer
@@ -131,10 +133,7 @@ class Doors:
     async def show_reminder(self, request: web.Request) -> web.Response:
         """One reminder with its history; policy's door tells why it was answered so."""
         tenant = await self._keys.tenant(request, "ingest")
-        try:
-            reminder_id = UUID(request.match_info["reminder_id"])
-        except ValueError:
-            raise _invalid("reminder_id", "is not a UUID", "as in reminder.due") from None
+        reminder_id = path_id(request, "reminder_id")
         async with self._db.acquire(timeout=ACQUIRE_SECONDS) as connection:
             found = await store_reminders.reminder(connection, tenant, reminder_id)
         if found is None:
@@ -166,7 +165,7 @@ class Doors:
             version = await loan_version(connection, LoanKey(tenant, loan_id))
         if version is None:
             fix = "give the close a version: the loan itself is not known here yet"
-            raise _invalid("version", "is missing", fix)
+            raise invalid("version", "is missing", fix)
         return version
 
     async def _one(self, facts: Sequence[Fact]) -> Status:
@@ -213,6 +212,9 @@ def _read_row(raw: msgspec.Raw) -> bodies.LoanBody:
         body = stored(msgspec.json.decode(raw, type=bodies.LoanBody), bodies.LoanBody)
     except msgspec.ValidationError as wrong:
         raise mistaken(wrong) from None
+    except UnicodeDecodeError:
+        # Only here: as a whole the body was read without looking into its rows.
+        raise invalid("$", "is not UTF-8", "send JSON in UTF-8") from None
     _same_borrower(body)
     return body
 
@@ -220,7 +222,7 @@ def _read_row(raw: msgspec.Raw) -> bodies.LoanBody:
 def _same_borrower(body: bodies.LoanBody) -> None:
     if body.borrower is not None and body.borrower.borrower_ref != body.borrower_ref:
         fix = "give the loan's own borrower, or register the other by POST /v1/borrowers"
-        raise _invalid("borrower.borrower_ref", "differs from the loan's borrower_ref", fix)
+        raise invalid("borrower.borrower_ref", "differs from the loan's borrower_ref", fix)
 
 
 def _answer(row: int, loan_id: str | None, outcome: Outcome) -> dict[str, Any]:
@@ -237,12 +239,8 @@ def _refuse(outcome: Outcome) -> None:
         raise Problem(422, "invalid", detail, outcome.errors)
 
 
-def _invalid(field: str, problem: str, fix: str) -> Problem:
-    return Problem(422, "invalid", f"{field} {problem}: {fix}", [FieldError(field, problem, fix)])
-
-
 def _loan_id(request: web.Request) -> str:
     loan_id = request.match_info["loan_id"]
     if 1 <= len(loan_id) <= 200 and not set(loan_id) & {"\x00", "\r", "\n"}:
         return loan_id
-    raise _invalid("loan_id", "is not an id", "1 to 200 characters, no line breaks")
+    raise invalid("loan_id", "is not an id", "1 to 200 characters, no line breaks")

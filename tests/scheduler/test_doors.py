@@ -1,5 +1,6 @@
 """The HTTP doors on real servers: the scheduler's own, and one that answers as policy's does."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,6 +95,15 @@ async def test_a_bulk_answers_each_row_and_a_wrong_one_harms_no_other(
     ]
     assert {row["loan_id"] for row in await reminders(db)} == {"L-1", "L-5"}
     assert "yacht" not in str(answer)
+
+
+async def test_a_row_of_a_bulk_that_is_not_utf_8_harms_no_other(lender: Lender, db: Pool) -> None:
+    rows = [json.dumps(LOAN | {"loan_id": f"L-{n}"}).encode() for n in (1, 2)]
+    body = b'{"loans": [' + rows[0].replace(b"L-1", b"L-\xff") + b", " + rows[1] + b"]}"
+    status, answer = await lender.post("/v1/loans:bulk", body)
+    assert status == 200
+    assert [row["status"] for row in answer["results"]] == ["rejected", "recorded"]
+    assert answer["results"][0]["errors"][0]["problem"] == "is not UTF-8"
 
 
 @pytest.mark.parametrize(
@@ -268,6 +278,26 @@ async def test_a_bulk_of_too_many_installments_is_refused_whole(lender: Lender, 
     status, problem = await lender.post("/v1/loans:bulk", {"loans": loans})
     assert (status, problem["errors"][0]["field"]) == (422, "loans")
     assert await db.fetchval("SELECT count(*) FROM loans") == 0
+
+
+async def test_a_bulk_may_hold_5000_installments_beside_their_loans_and_borrowers(
+    lender: Lender, db: Pool
+) -> None:
+    many = [
+        {"installment_number": n, "due_date": "2025-01-01", "amount_minor": 0}
+        for n in range(1, 1_001)
+    ]
+    loans = [
+        LOAN | {"loan_id": f"L-{n}", "installments": many, "borrower": BORROWER} for n in range(5)
+    ]
+    status, answer = await lender.post("/v1/loans:bulk", {"loans": loans})
+    assert status == 200
+    assert {row["status"] for row in answer["results"]} == {"recorded"}
+
+
+async def test_what_is_no_id_of_a_reminder_is_not_found(lender: Lender) -> None:
+    status, problem = await lender.get("/v1/reminders/7")
+    assert (status, problem["code"]) == (404, "not_found")
 
 
 async def test_the_cadences_one_may_name_are_listed(lender: Lender) -> None:
