@@ -273,5 +273,13 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 
 
 async def _stop(client: AIOKafkaConsumer) -> None:
-    with contextlib.suppress(KafkaError, TimeoutError, asyncio.CancelledError):
-        await asyncio.wait_for(client.stop(), CLOSE_SECONDS)
+    # A task of its own: a client whose inner tasks were cancelled may end as cancelled itself, and
+    # that must not be taken for our own cancellation, nor ours for its.
+    stopping = asyncio.ensure_future(client.stop())
+    try:
+        await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
+    finally:
+        stopping.cancel()
+    if stopping.done() and not stopping.cancelled():
+        with contextlib.suppress(KafkaError, TimeoutError):
+            stopping.result()
