@@ -86,7 +86,7 @@ async def run(settings: Settings) -> None:
         providers = {name: channel.provider for name, channel in channels.items()}
         dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers)
         health = admin.Health()
-        health.ready("database", partial(_database_answers, db))
+        health.ready("database", partial(database.answers, db))
         routes = _routes(settings, db, intake, inbound, forwarder, callbacks)
         await stack.enter_async_context(
             admin.serve(health, settings.admin_host, settings.admin_port)
@@ -214,8 +214,3 @@ async def refuse_stepped_clock(db: Pool, settings: Settings) -> None:
             "the business clock of this database is stepped: set DUNWELL_SANDBOX=1 and point "
             f"{', '.join(foreign) or 'every provider'} at the sandbox on 127.0.0.1"
         )
-
-
-async def _database_answers(db: Pool) -> str | None:
-    await db.fetchval("SELECT 1", timeout=2)
-    return None

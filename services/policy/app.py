@@ -9,10 +9,9 @@ from services.policy.doors import Doors
 from services.policy.handlers import HANDLERS, Context
 from services.policy.rulesets import RuleSets
 from services.policy.settings import Settings
-from services.runtime import admin, clock, log
+from services.runtime import admin, clock, database, log
 from services.runtime.apikeys import ApiKeys
 from services.runtime.consume import consume
-from services.runtime.database import ACQUIRE_SECONDS, Pool, pool
 from services.runtime.outbox import Outbox
 from services.runtime.streams import open_stream
 from services.runtime.web import application
@@ -23,7 +22,9 @@ GROUP = "policy"
 async def run(settings: Settings) -> None:
     """Serve until cancelled."""
     async with (
-        pool(settings.database_url, schema="policy", max_size=settings.database_pool_size) as db,
+        database.pool(
+            settings.database_url, schema="policy", max_size=settings.database_pool_size
+        ) as db,
         open_stream(settings) as stream,
     ):
         async with db.acquire() as connection:
@@ -47,7 +48,7 @@ async def run(settings: Settings) -> None:
             sandbox=settings.sandbox,
         )
         health = admin.Health()
-        health.ready("database", partial(_answers, db))
+        health.ready("database", partial(database.answers, db))
         try:
             async with (
                 upkeep.clock_steps(db) as stepped,
@@ -76,8 +77,3 @@ async def run(settings: Settings) -> None:
                 log.get().info("started", name="admin", host=settings.admin_host, port=admin_port)
         finally:
             await producer.close()
-
-
-async def _answers(db: Pool) -> str | None:
-    await db.fetchval("SELECT 1", timeout=ACQUIRE_SECONDS)
-    return None

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from aiohttp import web
 
 from services.events.base import TENANT_PATTERN
-from services.runtime.database import ACQUIRE_SECONDS, Connection, Pool
+from services.runtime.database import Connection, Pool, connected
 from services.runtime.web import Problem
 
 Scope = Literal["ingest", "clearance", "admin", "service"]
@@ -114,12 +114,12 @@ class ApiKeys:
             key_id, secret = _parts(key)
         except ValueError:
             raise Problem(401, "key_wrong", "this is not an API key of ours") from None
-        row = await self._db.fetchrow(
-            "SELECT tenant, scopes, secret_hmac FROM api_keys"
-            " WHERE key_id = $1 AND revoked_at IS NULL",
-            key_id,
-            timeout=ACQUIRE_SECONDS,
-        )
+        async with connected(self._db) as connection:
+            row = await connection.fetchrow(
+                "SELECT tenant, scopes, secret_hmac FROM api_keys"
+                " WHERE key_id = $1 AND revoked_at IS NULL",
+                key_id,
+            )
         given = hmac.digest(self._pepper, secret.encode(), hashlib.sha256)
         if row is None or not hmac.compare_digest(given, row["secret_hmac"]):
             raise Problem(401, "key_wrong", "unknown or revoked API key")

@@ -14,6 +14,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolC
 # asyncpg waits for ever by default; a pool that is empty for this long is a fault to be seen.
 ACQUIRE_SECONDS = 20.0
 STATEMENT_SECONDS = 30.0
+READY_SECONDS = 2.0  # a probe waits three
 
 _encode = msgspec.json.Encoder().encode
 
@@ -65,6 +66,22 @@ async def pool(url: str, *, schema: str, max_size: int = 10) -> AsyncIterator[Po
 
 
 @asynccontextmanager
+async def connected(db: Pool) -> AsyncIterator[Connection]:
+    """A connection for statements that need no transaction; TimeoutError if none gets free.
+
+    A pool's own `fetch` and the like wait for one without end, whatever their timeout.
+    """
+    async with db.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        yield connection
+
+
+async def answers(db: Pool) -> None:
+    """Readiness: a connection is free and PostgreSQL answers; else TimeoutError or its own."""
+    async with asyncio.timeout(READY_SECONDS):
+        await db.fetchval("SELECT 1")
+
+
+@asynccontextmanager
 async def transaction(db: Pool) -> AsyncIterator[Connection]:
     """A READ COMMITTED transaction on a connection of its own.
 
@@ -72,7 +89,7 @@ async def transaction(db: Pool) -> AsyncIterator[Connection]:
     snapshot of its own (under REPEATABLE READ the caps were broken in measurement).
     """
     async with (
-        db.acquire(timeout=ACQUIRE_SECONDS) as connection,
+        connected(db) as connection,
         connection.transaction(isolation="read_committed"),
     ):
         yield connection

@@ -16,7 +16,7 @@ from pathlib import Path
 from services.events.codec import Record
 from services.runtime import log, metrics, queries
 from services.runtime.crashpoints import reach
-from services.runtime.database import Connection, Pool, transaction
+from services.runtime.database import Connection, Pool, connected, transaction
 from services.runtime.stream import Producer, pack_headers, unpack_headers
 
 SQL = queries.load(Path(__file__).with_name("outbox.sql"))
@@ -66,7 +66,7 @@ class Outbox:
             nudged = self._nudged.is_set()
             self._nudged.clear()
             try:
-                if nudged or await self._db.fetchval(SQL["waiting"]):
+                if nudged or await self._waiting():
                     while await self._relay() == BATCH:
                         pass
                 failures = 0
@@ -80,6 +80,11 @@ class Outbox:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_SECONDS):
                     await self._nudged.wait()
+
+    async def _waiting(self) -> bool:
+        async with connected(self._db) as connection:
+            waiting: bool = await connection.fetchval(SQL["waiting"])
+        return waiting
 
     async def _relay(self) -> int:
         """Publish the oldest rows; returns how many."""

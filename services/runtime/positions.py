@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from services.runtime import log, metrics, queries
-from services.runtime.database import Connection, Pool
+from services.runtime.database import Connection, Pool, connected
 from services.runtime.stream import Consumer, Partition, Polled
 
 SQL = queries.load(Path(__file__).with_name("positions.sql"))
@@ -99,13 +99,14 @@ class Positions:
 
     async def _begin(self, consumer: Consumer, partitions: Iterable[Partition]) -> None:
         bounds = await consumer.bounds(partitions)
-        rows = await self._db.fetch(
-            SQL["take_over"],
-            self._group,
-            [partition.topic for partition in bounds],
-            [partition.number for partition in bounds],
-            [first for first, _ in bounds.values()],
-        )
+        async with connected(self._db) as connection:
+            rows = await connection.fetch(
+                SQL["take_over"],
+                self._group,
+                [partition.topic for partition in bounds],
+                [partition.number for partition in bounds],
+                [first for first, _ in bounds.values()],
+            )
         outside = []
         for row in rows:
             partition = Partition(row["topic"], row["partition"])
@@ -119,6 +120,7 @@ class Positions:
 
     async def _stored(self, partitions: Iterable[Partition]) -> list[asyncpg.Record]:
         wanted = list(partitions)
-        return await self._db.fetch(
-            SQL["stored"], self._group, [p.topic for p in wanted], [p.number for p in wanted]
-        )
+        async with connected(self._db) as connection:
+            return await connection.fetch(
+                SQL["stored"], self._group, [p.topic for p in wanted], [p.number for p in wanted]
+            )

@@ -10,7 +10,6 @@ from services.runtime import admin, database, log, web
 from services.runtime.admin import Health
 from services.runtime.apikeys import ApiKeys
 from services.runtime.consume import consume
-from services.runtime.database import ACQUIRE_SECONDS, Pool
 from services.runtime.outbox import Outbox
 from services.runtime.streams import open_stream
 from services.scheduler.cadence import Cadence
@@ -43,7 +42,7 @@ async def run(settings: Settings, cadences: Mapping[str, Cadence]) -> None:
             relay = Outbox(db, producer)
             emitter = Emitter(db, relay)
             health.live("claim", emitter.dead)
-            health.ready("database", partial(_answers, db))
+            health.ready("database", partial(database.answers, db))
             doors = Doors(
                 context,
                 db,
@@ -78,8 +77,3 @@ async def run(settings: Settings, cadences: Mapping[str, Cadence]) -> None:
                 log.get().info("started", name="admin", host=settings.admin_host, port=admin_port)
         finally:
             await producer.close()
-
-
-async def _answers(db: Pool) -> str | None:
-    await db.fetchval("SELECT 1", timeout=ACQUIRE_SECONDS)
-    return None

@@ -11,7 +11,7 @@ from services.events.loans import DebtChanged
 from services.events.reminders import ReminderCancelled
 from services.runtime import clock
 from services.runtime.apikeys import ApiKeys
-from services.runtime.database import ACQUIRE_SECONDS, Connection, Pool, transaction
+from services.runtime.database import Connection, Pool, connected, transaction
 from services.runtime.outbox import Outbox
 from services.runtime.web import (
     Problem,
@@ -134,7 +134,7 @@ class Doors:
         """One reminder with its history; policy's door tells why it was answered so."""
         tenant = await self._keys.tenant(request, "ingest")
         reminder_id = path_id(request, "reminder_id")
-        async with self._db.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        async with connected(self._db) as connection:
             found = await store_reminders.reminder(connection, tenant, reminder_id)
         if found is None:
             raise Problem(404, "no_such_reminder", "this tenant has no reminder of that id")
@@ -144,14 +144,14 @@ class Doors:
         """A loan's reminders in order of time, planned ones too."""
         tenant = await self._keys.tenant(request, "ingest")
         loan_id = _loan_id(request)
-        async with self._db.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        async with connected(self._db) as connection:
             found = await store_reminders.reminders_of_loan(connection, tenant, loan_id, MAX_LISTED)
         return json_response({"loan_id": loan_id, "reminders": found})
 
     async def show_ledger(self, request: web.Request) -> web.Response:
         """The balance of P2 for the key's tenant."""
         tenant = await self._keys.tenant(request, "ingest")
-        async with self._db.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        async with connected(self._db) as connection:
             rows, emitted = await store_reminders.ledger(connection, tenant)
         return json_response(balance((Tally(*row) for row in rows), emitted))
 
@@ -161,7 +161,7 @@ class Doors:
         return json_response({"cadences": sorted(self._context.cadences)})
 
     async def _known_version(self, tenant: str, loan_id: str) -> int:
-        async with self._db.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        async with connected(self._db) as connection:
             version = await loan_version(connection, LoanKey(tenant, loan_id))
         if version is None:
             fix = "give the close a version: the loan itself is not known here yet"

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from services.runtime import clock, log
-from services.runtime.database import Connection, Pool, transaction
+from services.runtime.database import Connection, Pool, connected, transaction
 from services.scheduler import store
 from services.scheduler.cadence import Cadence
 from services.scheduler.intake import Context
@@ -29,11 +29,11 @@ async def bring_in_line(context: Context, db: Pool) -> None:
     """Once after the start.  Replicas may do it at the same time; broken off, it begins again."""
     while True:
         try:
-            async with db.acquire() as connection:
+            async with connected(db) as connection:
                 kept = await cadence_digests(connection)
             for name, cadence in changed(context.cadences, kept).items():
                 await _walk(context, db, name)
-                async with db.acquire() as connection:
+                async with connected(db) as connection:
                     await keep_cadence_digest(connection, name, digest(cadence))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.get().warning("recadence_failed", error=type(error).__name__)

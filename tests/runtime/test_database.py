@@ -1,8 +1,14 @@
 """What a service asks of its connections."""
 
-import asyncpg
+import asyncio
 
-from services.runtime.database import pool
+import asyncpg
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from services.runtime import database as runtime_database
+from services.runtime.apikeys import ApiKeys
+from services.runtime.database import answers, connected, pool
 from tests.database import Database
 
 
@@ -14,3 +20,20 @@ async def test_a_service_waits_for_its_commits_whatever_the_server_is_set_to(
     await owner.close()
     async with pool(database.dsn("notifier"), schema="notifier") as db:
         assert await db.fetchval("SHOW synchronous_commit") == "on"
+
+
+async def test_whoever_finds_no_free_connection_is_told_so_and_waits_no_longer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_database, "ACQUIRE_SECONDS", 0.05)
+    monkeypatch.setattr(runtime_database, "READY_SECONDS", 0.05)
+    async with pool(database.dsn("policy"), schema="policy", max_size=1) as db:
+        asking = make_mocked_request(
+            "GET", "/", {"Authorization": f"Bearer dw_{'0' * 12}_{'x' * 43}"}
+        )
+        async with connected(db):
+            for waits in (answers(db), ApiKeys(db, b"p" * 32).grant(asking)):
+                async with asyncio.timeout(20):
+                    with pytest.raises(TimeoutError):
+                        await waits
+        await answers(db)
