@@ -28,9 +28,14 @@ CELERY = "Celery on Redis, one task a notification"
 PAST = "decisions asked again by a backtest, a process a core"
 
 
-async def measure(rounds: int, count: int) -> dict[str, list[float]]:
-    """Each contestant once a round, in turn, so that a slow minute hurts all alike."""
-    rates: dict[str, list[float]] = {}
+Measured = dict[str, list[float]]  # a figure a round
+
+
+async def measure(rounds: int, count: int) -> tuple[Measured, Measured]:
+    """Each contestant once a round, in turn, so that a slow minute hurts all alike; and what a
+    reminder cost each process of ours, in microseconds of CPU."""
+    rates: Measured = {}
+    costs: Measured = {}
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(KafkaBroker(short_lived=False, heap_mb=1024))
         postgres = await stack.enter_async_context(EmbeddedPostgres())
@@ -39,12 +44,15 @@ async def measure(rounds: int, count: int) -> dict[str, list[float]]:
         await owner.execute("CREATE DATABASE peers")
         await owner.close()
         peers = postgres.dsn_of("peers")
+        servers = {"PostgreSQL": postgres.pid or 0, "Apache Kafka": broker.pid or 0}
         bench = await stack.enter_async_context(
-            whole_product.started(folder, postgres.dsn, broker.bootstrap_servers)
+            whole_product.started(folder, postgres.dsn, broker.bootstrap_servers, servers)
         )
         for number in range(rounds + 1):
+            whole = await bench.round(count)
+            cost = bench.cost
             found: dict[str, float | None] = {
-                WHOLE: await bench.round(count),
+                WHOLE: whole,
                 POLICY: await bench.policy_alone(count),
                 KAFKA: await bare_kafka.run(broker.bootstrap_servers, count * 3),
                 INSERTS: await bare_inserts.run(peers, count),
@@ -55,11 +63,25 @@ async def measure(rounds: int, count: int) -> dict[str, list[float]]:
             found[PAST] = await past.run(bench.policy_database, whole_product.BEGIN, bench.now)
             if number == 0:
                 continue  # the first round warms up
+            for name, spent in cost.items():
+                costs.setdefault(name, []).append(spent * 1e6)
             for name, rate in found.items():
                 if rate is not None:
                     rates.setdefault(name, []).append(rate)
                     print(f"round {number}  {name}: {rate:,.0f}/s", flush=True)
-    return rates
+    return rates, costs
+
+
+def bill(costs: Mapping[str, Sequence[float]]) -> list[str]:
+    """Markdown rows: what a reminder costs, process by process."""
+    medians = {name: statistics.median(found) for name, found in costs.items()}
+    whole = sum(medians.values())
+    return [
+        "| process | µs of CPU a reminder | share |",
+        "| --- | ---: | ---: |",
+        *(f"| {name} | {cost:,.0f} | {cost / whole:.0%} |" for name, cost in medians.items()),
+        f"| all | {whole:,.0f} | |",
+    ]
 
 
 def table(rates: Mapping[str, Sequence[float]], base: str) -> list[str]:
@@ -80,7 +102,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000, help="reminders a round")
     parser.add_argument("--no-report", action="store_true", help="leave docs/bench.md alone")
     options = parser.parse_args()
-    whole = asyncio.run(measure(options.rounds, options.count))
+    whole, costs = asyncio.run(measure(options.rounds, options.count))
     single = decisions.measure(options.rounds)
     parts = [
         "# How fast",
@@ -94,6 +116,13 @@ def main() -> None:
         *table({name: found for name, found in whole.items() if name != PAST}, WHOLE),
         "",
         *_notes(whole),
+        "## What a reminder costs",
+        "",
+        *bill(costs),
+        "",
+        "From due to the last receipt, of the same rounds: why it is no less is told in"
+        " [decision 0005](decisions/0005-what-a-reminder-costs.md).",
+        "",
         "## Decisions a second, one process",
         "",
         *table(single, decisions.OURS),

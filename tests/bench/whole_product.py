@@ -22,6 +22,7 @@ from services.runtime.database import Connection
 from services.trial import stepping
 from services.trial.processes import Processes, running
 from services.trial.world import World
+from tests.bench import cpu
 
 BEGIN = datetime(2026, 5, 12, 13, tzinfo=UTC)
 DUE = datetime(2026, 5, 12, 14, tzinfo=UTC)  # a Tuesday, 10:00 in New York
@@ -37,12 +38,24 @@ steps:
 
 
 class Bench:
-    """A running installation whose SMS provider costs almost nothing."""
+    """A running installation whose SMS provider costs almost nothing.
+
+    `servers` are the process ids of what it stands on; `cost` is the CPU time, in seconds, that
+    each process took for a reminder of the last round.
+    """
 
     def __init__(
-        self, world: World, processes: Processes, owner: Connection, http: aiohttp.ClientSession
+        self,
+        world: World,
+        processes: Processes,
+        owner: Connection,
+        http: aiohttp.ClientSession,
+        servers: Mapping[str, int],
     ) -> None:
         self.world, self.processes, self.owner, self.http = world, processes, owner, http
+        ours = {name: processes.pid(name) for name in ("scheduler", "policy", "notifier")}
+        self._processes = {**ours, **servers}
+        self.cost: dict[str, float] = {}
         self.provider = world.extra["TWILIO_API_URL"]
         self._loads = 0
         self._numbers = 0
@@ -51,6 +64,7 @@ class Bench:
         """Reminders a second: from the instant they fall due to the last request answered."""
         await self._load(count)
         before = await self._sent()
+        spent = cpu.seconds(self._processes)
         began = time.perf_counter()
         await clock.step_to(self.owner, self._due_at())
         while (done := await self._sent() - before) < count:
@@ -58,7 +72,9 @@ class Bench:
                 raise TimeoutError(f"{done} of {count} after {PATIENCE_SECONDS:.0f} s")
             await asyncio.sleep(0.02)
         rate = count / (time.perf_counter() - began)
-        await self._settled()
+        await self._settled()  # receipts are part of it
+        after = cpu.seconds(self._processes)
+        self.cost = {name: (after[name] - spent[name]) / count for name in spent}
         return rate
 
     async def policy_alone(self, count: int) -> float:
@@ -178,7 +194,9 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def started(folder: Path, admin_url: str, bootstrap_servers: str) -> AsyncIterator[Bench]:
+async def started(
+    folder: Path, admin_url: str, bootstrap_servers: str, servers: Mapping[str, int]
+) -> AsyncIterator[Bench]:
     """The installation, ready; `house`, `us-fed` and `us-ny` are in force."""
     (provider_port,) = free_ports(1)
     cadences = folder / "cadences"
@@ -205,7 +223,7 @@ async def started(folder: Path, admin_url: str, bootstrap_servers: str) -> Async
         ):
             processes.start("provider", ["tests.bench.provider", str(provider_port)])
             await processes.ready("provider", f"http://127.0.0.1:{provider_port}/count")
-            bench = Bench(world, processes, owner, http)
+            bench = Bench(world, processes, owner, http, servers)
             for pack in ("house", "us-fed", "us-ny"):
                 body = {"pack": pack, "by": "officer", "approved_by": "another"}
                 await bench._call("POST", world.url("policy") + "/v1/activations", body)
