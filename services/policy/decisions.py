@@ -4,7 +4,6 @@ Never the text of a message, never an address: facts name contact points by pseu
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from services.policy.asked import Asked
 from services.policy.ids import new_id
 from services.policy.rulesets import ALWAYS_ID, RuleSets
 from services.policy.verdict import Outcome, Ruling
-from services.runtime import metrics, queries
+from services.runtime import queries
 from services.runtime.database import Connection
 
 SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
@@ -116,9 +115,6 @@ async def log(
             [m.ruling.until for m in repeated],
             now,
         )
-    counter = metrics.DECISIONS if checkpoint == "due" else metrics.REDEEMS
-    for (outcome, code), many in Counter((m.ruling.outcome, m.ruling.code) for m in made).items():
-        counter.labels(outcome.value, code or "").inc(many)
 
 
 async def _insert(

@@ -1,5 +1,6 @@
 """The first checkpoint: a batch of due reminders is loaded, decided and answered."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from services.policy.known import Known, Row
 from services.policy.reminders import Reminder, State, state_of
 from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.policy.verdict import Outcome, Ruling, before_rules, refusal, rule_on
-from services.runtime import log
+from services.runtime import log, metrics
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
 
@@ -60,6 +61,9 @@ async def decide_due(
         ruling, rule_set = _rule_or_hold(facts, state, due, asked, rule_sets, packs)
         made.append(decisions.make(asked, ruling, rule_set, now, state.last(key)))
     await _save(connection, rule_sets, state, fresh, made, now)
+    # Before the commit, which is the consumer's: a batch that is rolled back counts once more.
+    for (outcome, code), many in Counter((m.ruling.outcome, m.ruling.code) for m in made).items():
+        metrics.DECISIONS.labels(outcome.value, code or "").inc(many)
     return [
         record
         for due, m in zip(fresh, made, strict=True)

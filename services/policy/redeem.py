@@ -4,6 +4,7 @@ A booking never runs out by time; only what became of its attempt releases it.  
 the outbox in the same transaction, so it can't be lost with the answer.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -29,6 +30,7 @@ from services.policy.locks import (
 from services.policy.reminders import State, state_of
 from services.policy.rulesets import RuleSets
 from services.policy.verdict import Outcome, Ruling
+from services.runtime import metrics
 from services.runtime.crashpoints import reach
 from services.runtime.database import Connection, Pool, transaction
 from services.runtime.outbox import Outbox, put
@@ -43,6 +45,8 @@ async def redeem(
     unique = list({(r.tenant, r.attempt_id): r for r in map(_with_row_ids, redeems)}.values())
     answers = await repeating(lambda: _once(db, rule_sets, unique))
     reach("policy.redeem_committed")
+    for (verdict, code), many in Counter((a.verdict, a.code) for a in answers.values()).items():
+        metrics.REDEEMS.labels(verdict.value, code or "").inc(many)
     outbox.nudge()
     return [answers[r.tenant, r.attempt_id] for r in redeems]
 

@@ -38,6 +38,12 @@ DECISIONS = Counter(
 REDEEMS = Counter(
     "dunwell_redeems_total", "Answers at hand-off", ["verdict", "code"], registry=REGISTRY
 )
+CLEARANCES = Counter(
+    "dunwell_clearances_total",
+    "Answers to dialers, desks and field teams",
+    ["verdict", "code"],
+    registry=REGISTRY,
+)
 HELD = Gauge(
     "dunwell_held_reminders",
     "Reminders that wait for a person to mend something",

@@ -24,6 +24,7 @@ from services.policy.locks import (
     repeating,
 )
 from services.policy.rulesets import RuleSets
+from services.runtime import metrics
 from services.runtime.database import Connection, Pool, transaction
 from services.runtime.web import invalid
 
@@ -72,7 +73,9 @@ async def under_locks(
                 )
             )
 
-    return await repeating(once)
+    answered = await repeating(once)
+    metrics.CLEARANCES.labels(answered.verdict, answered.code or "").inc()
+    return answered
 
 
 async def reserve(kept: Kept, q: Question, cleared: Cleared, ends: datetime | None) -> None:
