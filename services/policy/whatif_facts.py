@@ -17,7 +17,7 @@ from services.policy.backtest_run import SQL
 from services.policy.facts import Facts, FactsError
 from services.policy.gather import facts_for, no_point
 from services.policy.given_facts import facts_from
-from services.policy.known import Known, Row
+from services.policy.known import Row
 from services.policy.lookback import LONGEST
 from services.policy.pack import Pack, load_text
 from services.policy.replay import RecordedRules, Shelf
@@ -107,7 +107,7 @@ async def from_database(
         else await _in_force(connection, tenant, borrower, begins, drafts)
     )
     debt = await _debt(connection, whose)
-    asked = _asked(whose, debt, _today(facts, borrower, begins))
+    asked = _asked(whose, debt, _today(borrower, begins))
     points = [point for point in facts.points.get((tenant, borrower_id), ()) if point["usable"]]
     wanted = channels or tuple(dict.fromkeys(c for point in points for c in point["channels"]))
     if not wanted:
@@ -155,7 +155,7 @@ async def _debt(connection: Connection, whose: Whose) -> Row:
     raise click.ClickException(f"policy knows no such debt of this borrower{said}")
 
 
-def _today(facts: Known, borrower: Row, at: datetime) -> date:
+def _today(borrower: Row, at: datetime) -> date:
     zones = borrower["zones"]
     return at.astimezone(ZoneInfo(zones[0]) if zones else UTC).date()
 
