@@ -77,13 +77,10 @@ async def _from_database(
     async with reading(url) as connection:
         ids = [decision] if decision else []
         if reminder:
-            rows = await connection.fetch(
-                explain.EXPLAIN_SQL["decisions_of_reminder"], tenant, reminder
-            )
+            rows = await explain.decisions(connection, tenant, reminder)
             ids = [row["decision_id"] for row in rows]
-        found = [
-            await explain.in_full(connection, rule_sets, tenant, each, language) for each in ids
-        ]
+        records = [await explain.recorded(connection, rule_sets, tenant, each) for each in ids]
+    found = [await explain.in_full(rule_sets, each, language) for each in records]
     plain: list[Explanation] = msgspec.json.decode(msgspec.json.encode(found))
     return plain
 

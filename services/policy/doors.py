@@ -120,7 +120,7 @@ class Doors:
 
     async def stop(self, request: web.Request) -> web.Response:
         """A reason not to contact."""
-        return await self._record(request, await self._event(request, StopRecorded))
+        return await self._record(await self._event(request, StopRecorded))
 
     async def lift(self, request: web.Request) -> web.Response:
         """A stop has ended.  On an officer's word only with an officer's key."""
@@ -130,29 +130,29 @@ class Doors:
             await self._keys.tenant(request, "admin", "service")
         else:
             await self._keys.tenant(request, "ingest", "service")
-        return await self._record(request, event)
+        return await self._record(event)
 
     async def consent(self, request: web.Request) -> web.Response:
         """Leave to use a channel, or more."""
-        return await self._record(request, await self._event(request, ConsentGiven))
+        return await self._record(await self._event(request, ConsentGiven))
 
     async def revoke(self, request: web.Request) -> web.Response:
         """A consent was withdrawn."""
         given = str(path_id(request))
         event = await self._event(request, ConsentRevoked, consent_id=given)
-        return await self._record(request, event)
+        return await self._record(event)
 
     async def preference(self, request: web.Request) -> web.Response:
         """A narrower time."""
-        return await self._record(request, await self._event(request, PreferenceStated))
+        return await self._record(await self._event(request, PreferenceStated))
 
     async def notice(self, request: web.Request) -> web.Response:
         """A formal notice was sent, or came back."""
-        return await self._record(request, await self._event(request, NoticeSent))
+        return await self._record(await self._event(request, NoticeSent))
 
     async def duty(self, request: web.Request) -> web.Response:
         """A duty has arisen, or is done."""
-        return await self._record(request, await self._event(request, DutyArisen))
+        return await self._record(await self._event(request, DutyArisen))
 
     async def activate(self, request: web.Request) -> web.Response:
         """Put a pack in force for the key's tenant."""
@@ -183,11 +183,10 @@ class Doors:
         tenant = await self._keys.tenant(request, "ingest", "admin")
         accepted = request.headers.get("Accept-Language", "")
         language = explain.language_of(request.query, accepted)
+        rule_sets = self._context.rule_sets
         async with transaction(self._db) as connection:
-            found = await explain.in_full(
-                connection, self._context.rule_sets, tenant, path_id(request), language
-            )
-        return json_response(found)
+            found = await explain.recorded(connection, rule_sets, tenant, path_id(request))
+        return json_response(await explain.in_full(rule_sets, found, language))
 
     async def timeline(self, request: web.Request) -> web.Response:
         """What happened to a borrower, oldest first, page by page."""
@@ -230,7 +229,7 @@ class Doors:
             raise Problem(422, "invalid", said, wrong)
         return event
 
-    async def _record(self, request: web.Request, event: StopEvent) -> web.Response:
+    async def _record(self, event: StopEvent) -> web.Response:
         async def commit() -> bool:
             async with transaction(self._db) as connection:
                 return await stops.record(connection, self._context.identify, event)

@@ -12,9 +12,12 @@ SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emi
  WHERE d.decision_id = $2 AND ($1::text IS NULL OR d.tenant = $1)
 
 -- decisions_of_reminder
-SELECT d.decision_id FROM decisions d
- WHERE d.reminder_id = $2 AND ($1::text IS NULL OR d.tenant = $1)
- ORDER BY d.decided_at, d.emission, d.checkpoint
+SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
+       d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
+       d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
+       d.repeats, d.last_at
+  FROM decisions d WHERE d.reminder_id = $2 AND ($1::text IS NULL OR d.tenant = $1)
+ ORDER BY d.decided_at, d.emission, d.checkpoint LIMIT $3
 
 -- pack_texts
 SELECT pack, version, text

@@ -26,24 +26,6 @@ SELECT DISTINCT new.tenant, a.pack, a.version, a.text
              ON a.tenant = new.tenant AND a.rule_set = new.version
     ON CONFLICT DO NOTHING
 
--- decision
-SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
-       d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
-       d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
-       d.repeats, d.last_at, f.facts::text AS facts, s.packs::text AS packs
-  FROM decisions d
-  LEFT JOIN decision_facts f ON f.tenant = d.tenant AND f.facts_hash = d.facts_hash
-  LEFT JOIN rule_sets s ON s.tenant = d.tenant AND s.version = d.rule_set
- WHERE d.tenant = $1 AND d.decision_id = $2
-
--- decisions_of_reminder
-SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
-       d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
-       d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
-       d.repeats, d.last_at
-  FROM decisions d WHERE d.tenant = $1 AND d.reminder_id = $2
- ORDER BY d.decided_at, d.emission, d.checkpoint LIMIT $3
-
 -- months
 -- The partitions that business time will need next; made ahead of it.
 SELECT to_char(month, 'YYYY_MM') AS name, month, month + interval '1 month' AS next

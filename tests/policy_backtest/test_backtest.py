@@ -173,9 +173,8 @@ async def test_what_was_decided_under_an_older_always_yaml_is_decided_again_as_t
 
     [stopped] = [row for row in await world.rows("decisions") if row["verdict"] == "suppress"]
     async with transaction(world.db) as connection:
-        told = await explain.in_full(
-            connection, world.rule_sets, TENANT, stopped["decision_id"], "en"
-        )
+        record = await explain.recorded(connection, world.rule_sets, TENANT, stopped["decision_id"])
+    told = await explain.in_full(world.rule_sets, record, "en")
     assert told["not_replayable"] is None
     assert "What a release before this one said" in str(msgspec.json.encode(told))
 

@@ -14,7 +14,9 @@ from services.events.deliveries import DeliveryReceipt
 from services.events.permits import Redeem
 from services.events.stops import ConsentGiven
 from services.events.words import AttemptState, Outcome
-from services.policy import explain, timeline, words
+from services.policy import explain, jurisdictions, timeline, words
+from services.policy.ruleset import RuleSet
+from services.policy.rulesets import PackVersion, RuleSets
 from services.policy.sentences import LANGUAGES, Speaker, language_of, words_of
 from services.policy.timeline import page_of
 from services.runtime.database import transaction
@@ -27,11 +29,13 @@ from tests.policy_service.events import (
     cancelled,
     cap,
     debt,
+    due,
     pack,
     receipt,
     stop,
     who,
 )
+from tests.policy_service.house import opened
 from tests.policy_service.world import World
 
 LIFTED = (
@@ -46,7 +50,8 @@ OTHER = (
 
 async def why(world: World, decision_id: UUID, language: str = "en") -> dict[str, object]:
     async with transaction(world.db) as connection:
-        found = await explain.in_full(connection, world.rule_sets, TENANT, decision_id, language)
+        record = await explain.recorded(connection, world.rule_sets, TENANT, decision_id)
+    found = await explain.in_full(world.rule_sets, record, language)
     answer: dict[str, object] = msgspec.json.decode(msgspec.json.encode(found))
     return answer
 
@@ -115,10 +120,30 @@ async def test_a_decision_whose_rules_are_gone_is_still_explained_from_its_recor
     assert found["verdict"] == "allow"
 
 
+async def test_no_connection_waits_while_a_decision_is_explained(world: World) -> None:
+    """Ten explanations of old rule sets would otherwise keep every redeem waiting."""
+
+    class Watched(RuleSets):
+        lent: int | None = None
+
+        def of(self, packs: tuple[PackVersion, ...]) -> RuleSet:
+            self.lent = world.db.get_size() - world.db.get_idle_size()
+            return super().of(packs)
+
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.send("reminder.due", due("ada"))
+    decision_id = await last_decision(world)
+    watched = Watched(jurisdictions.load())
+    async with opened(World(world.db, world.owner, watched)) as house:
+        status, _ = await house("lender", "GET", f"/v1/decisions/{decision_id}")
+    assert (status, watched.lent) == (200, 0)
+
+
 async def test_another_tenant_can_not_read_it(world: World) -> None:
     async with transaction(world.db) as connection:
         with pytest.raises(Problem, match="no_such_decision"):
-            await explain.in_full(connection, world.rule_sets, "zeta", uuid4(), "en")
+            await explain.recorded(connection, world.rule_sets, "zeta", uuid4())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
