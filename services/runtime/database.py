@@ -1,8 +1,9 @@
 """The connection pool of one service's schema, and transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -17,6 +18,10 @@ STATEMENT_SECONDS = 30.0
 READY_SECONDS = 2.0  # a probe waits three
 
 _encode = msgspec.json.Encoder().encode
+
+
+# What the transaction around is to do after its commit: one a task, for each has its own context.
+_afterwards: ContextVar[list[Callable[[], object]]] = ContextVar("afterwards")
 
 
 async def _prepare(connection: Connection) -> None:
@@ -88,8 +93,20 @@ async def transaction(db: Pool) -> AsyncIterator[Connection]:
     READ COMMITTED on purpose: facts must be read after the locks are held, each statement with a
     snapshot of its own (under REPEATABLE READ the caps were broken in measurement).
     """
+    afterwards: list[Callable[[], object]] = []
     async with (
         connected(db) as connection,
         connection.transaction(isolation="read_committed"),
     ):
-        yield connection
+        outer = _afterwards.set(afterwards)
+        try:
+            yield connection
+        finally:
+            _afterwards.reset(outer)
+    for do in afterwards:
+        do()
+
+
+def after_commit(do: Callable[[], object]) -> None:
+    """Once the transaction around is committed; never, if it is not: counting, for instance."""
+    _afterwards.get().append(do)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import asyncpg
 
@@ -14,12 +15,12 @@ from services.events.reminders import ReminderDue
 from services.events.words import Channel, Product, Role, Stage
 from services.runtime import clock, log, metrics, outbox
 from services.runtime.crashpoints import reach
-from services.runtime.database import Connection, Pool, transaction
+from services.runtime.database import Connection, Pool, after_commit, transaction
 from services.runtime.outbox import Outbox
 from services.scheduler import store_reminders
 from services.scheduler.keys import Row
 from services.scheduler.plan import days_past_due
-from services.scheduler.refresh import SOURCE
+from services.scheduler.refresh import SOURCE, count_settled
 
 BATCH = 500
 POLL_SECONDS = 0.1  # business time may be stepped: nobody may wait for it longer than this
@@ -98,9 +99,8 @@ async def emit_due(
     reach("scheduler.claimed")
     due = [row for row in rows if row["status"] == "due"]
     await outbox.put(connection, [due_record(row, now) for row in due])
-    metrics.EMITTED.inc(len(due))
-    if stale := len(rows) - len(due):
-        metrics.SETTLED.labels("suppressed").inc(stale)
+    after_commit(partial(metrics.EMITTED.inc, len(due)))
+    count_settled("suppressed", len(rows) - len(due))
     return len(rows), rows[-1]["due_at"]
 
 

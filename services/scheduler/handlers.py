@@ -1,6 +1,7 @@
 """What the scheduler does with each topic's events: load, ask, save and put, in one transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from services.events.codec import Envelope, derived_id, encode
@@ -9,7 +10,7 @@ from services.events.loans import FeedWatermark, SourceWatermark
 from services.events.reminders import ReminderDeferred, ReminderSuppressed
 from services.events.topics import TOPIC_OF, TOPICS
 from services.events.words import Outcome
-from services.runtime import clock, metrics, outbox
+from services.runtime import clock, outbox
 from services.runtime.consume import Rejection
 from services.runtime.database import Connection
 from services.runtime.web import FieldError
@@ -18,7 +19,7 @@ from services.scheduler.checks import faults
 from services.scheduler.conflicts import Fact
 from services.scheduler.intake import Context
 from services.scheduler.keys import BorrowerKey
-from services.scheduler.refresh import SOURCE, refresh
+from services.scheduler.refresh import SOURCE, count_settled, refresh
 
 
 async def on_loan_events(
@@ -41,7 +42,7 @@ async def on_loan_events(
             else:
                 marks.append((envelope.partition, envelope.event))
     if marks:
-        await _pass_on(connection, marks)
+        await _pass_on(connection, marks, now)
     return rejections
 
 
@@ -50,14 +51,15 @@ def _rejection(envelope: Envelope, errors: Sequence[FieldError]) -> Rejection:
     return Rejection(envelope, "invalid", "; ".join(sentences))
 
 
-async def _pass_on(connection: Connection, marks: Sequence[tuple[int, SourceWatermark]]) -> None:
+async def _pass_on(
+    connection: Connection, marks: Sequence[tuple[int, SourceWatermark]], now: datetime
+) -> None:
     """One a partition of loan.changed: policy's partitions are read independently of each other."""
     latest: dict[tuple[str, str, int], tuple[int, SourceWatermark]] = {}
     for partition, mark in marks:
         there = latest.setdefault((mark.tenant, mark.source, partition), (partition, mark))
         if mark.as_of > there[1].as_of:
             latest[mark.tenant, mark.source, partition] = (partition, mark)
-    now = await clock.gate_now(connection)
     in_order = [latest[key] for key in sorted(latest)]  # so that replicas lock rows in one order
     records = []
     for row in await store.record_watermarks(connection, in_order):
@@ -93,7 +95,7 @@ async def on_reminder_deferred(
         list({(a.tenant, a.reminder_id, a.emission): a for a in answers}.values()),
         await clock.gate_now(connection),
     )
-    metrics.SETTLED.labels("suppressed").inc(ended.get("suppressed", 0))
+    count_settled("suppressed", ended.get("suppressed", 0))
     return ()
 
 
@@ -108,7 +110,7 @@ async def on_reminder_suppressed(
         list({(a.tenant, a.reminder_id, a.emission): a for a in answers}.values()),
         await clock.gate_now(connection),
     )
-    metrics.SETTLED.labels("suppressed").inc(ended)
+    count_settled("suppressed", ended)
     return ()
 
 
@@ -124,10 +126,10 @@ async def on_delivery_receipt(
     }
     if sent:
         count = await store_reminders.settle_sent(connection, list(sent.values()))
-        metrics.SETTLED.labels("sent").inc(count)
+        count_settled("sent", count)
     if failed:
         count = await store_reminders.settle_failed(connection, list(failed.values()))
-        metrics.SETTLED.labels("failed").inc(count)
+        count_settled("failed", count)
     return ()
 
 

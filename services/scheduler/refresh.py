@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from services.events.base import Event
 from services.events.codec import Record, borrower_key, derived_id, encode
 from services.events.loans import DebtChanged
 from services.events.reminders import ReminderCancelled
 from services.runtime import metrics, outbox
-from services.runtime.database import Connection
+from services.runtime.database import Connection, after_commit
 from services.scheduler import store_reminders
 from services.scheduler.cadence import Cadence
 from services.scheduler.keys import InstallmentKey, Row
@@ -65,11 +66,16 @@ async def _save(connection: Connection, changes: Sequence[Change], now: datetime
         await store_reminders.move_reminders(connection, moved)
     gone = [(c.situation.tenant, *entry) for c in changes for entry in c.cancelled]
     told = await store_reminders.cancel_reminders(connection, gone, now) if gone else []
-    if told:
-        metrics.SETTLED.labels("cancelled").inc(len(told))
+    count_settled("cancelled", len(told))
     records = [debt_record(c.debt, now) for c in changes if c.debt]
     records += [cancel_record(cancelled(row), now) for row in told]
     await outbox.put(connection, records)
+
+
+def count_settled(outcome: str, count: int) -> None:
+    """So many reminders ended, once that is committed: a batch that fails is done again."""
+    if count:
+        after_commit(partial(metrics.SETTLED.labels(outcome).inc, count))
 
 
 def debt_record(debt: DebtChanged, now: datetime) -> Record:

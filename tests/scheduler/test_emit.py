@@ -1,5 +1,7 @@
 """Claiming due reminders and settling them, on a real database."""
 
+import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -12,8 +14,10 @@ from services.events.reminders import (
     ReminderSuppressed,
 )
 from services.events.words import AttemptState, Basis, Channel, Outcome, PointKind
-from services.runtime.database import Pool, transaction
-from services.scheduler.handlers import on_loan_events
+from services.runtime.database import Connection, Pool, transaction
+from services.runtime.metrics import REGISTRY
+from services.scheduler.emit import emit_due
+from services.scheduler.handlers import on_loan_events, on_reminder_suppressed
 from services.scheduler.intake import Context
 from services.scheduler.ledger import Ledger, Tally, balance
 from services.scheduler.store_reminders import ledger
@@ -97,6 +101,15 @@ def receipt(
         outcome=outcome,
         reason=reason,
     )
+
+
+def settled(outcome: Outcome) -> float:
+    found = REGISTRY.get_sample_value("dunwell_reminders_settled_total", {"outcome": outcome})
+    return found or 0.0
+
+
+def emitted() -> float:
+    return REGISTRY.get_sample_value("dunwell_reminders_emitted_total") or 0.0
 
 
 async def the_ledger(db: Pool) -> Ledger:
@@ -278,3 +291,34 @@ async def test_a_watermark_goes_to_every_partition_and_is_as_old_as_the_slowest(
     assert [row["partition"] for row in rows] == list(range(12))
     # Partition 0 was first alone; 1 is behind it, and nothing goes back.
     assert {event.as_of for event in told} == {NOW - timedelta(minutes=5)}
+
+
+async def test_what_is_rolled_back_and_done_again_is_counted_once(
+    context: Context, db: Pool, database: Database
+) -> None:
+    async def emitting(connection: Connection) -> None:
+        await emit_due(connection)
+
+    async def ending(connection: Connection) -> None:
+        batch = [envelope(suppressed(due))]
+        assert await on_reminder_suppressed(context, connection, batch) == ()
+
+    await stand_at(database, NOW)
+    await record(context, db, borrower(), loan(), installment())
+    await stand_at(database, FIRST_HOUR)
+    before = emitted(), settled(Outcome.SUPPRESSED)
+    await twice(db, emitting)
+    assert emitted() == before[0] + 1
+    [due] = await published(db, ReminderDue)
+    await twice(db, ending)
+    assert settled(Outcome.SUPPRESSED) == before[1] + 1
+
+
+async def twice(db: Pool, do: Callable[[Connection], Awaitable[None]]) -> None:
+    """As after a failure: rolled back, then done again."""
+    with contextlib.suppress(ZeroDivisionError):
+        async with transaction(db) as connection:
+            await do(connection)
+            raise ZeroDivisionError
+    async with transaction(db) as connection:
+        await do(connection)
