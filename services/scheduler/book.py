@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,18 +40,19 @@ def read(
             delimiter = ";" if first.count(";") > first.count(",") else ","
             file.seek(0)
             lines = csv.reader(file, delimiter=delimiter, strict=True)
-            header = [name.strip() for name in next(lines, [])]
-            if wrong := list(_header(header)):
-                yield from wrong
-                return
-            number = 1
-            while True:
-                number += 1
+            header: list[str] = []
+            for number in count(1):
                 try:
                     values = next(lines, None)
                 except csv.Error as error:
                     yield RowError(number, "", f"is not CSV ({error})", "save it as CSV UTF-8 anew")
                     return
+                if number == 1:
+                    header = [name.strip() for name in values or []]
+                    if wrong := list(_header(header)):
+                        yield from wrong
+                        return
+                    continue
                 if values is None:
                     return
                 if not any(value.strip() for value in values):

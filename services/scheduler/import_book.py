@@ -14,7 +14,7 @@ import msgspec
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from services.scheduler import bodies
-from services.scheduler.book import Row
+from services.scheduler.book import Row, Unreadable
 from services.scheduler.book_cells import RowError
 
 CHUNK_ROWS = 500
@@ -159,7 +159,7 @@ async def _all_or_first_error() -> AsyncIterator[asyncio.TaskGroup]:
     try:
         async with asyncio.TaskGroup() as tasks:
             yield tasks
-    except* (DoorError, KeyRefused) as group:
+    except* (DoorError, KeyRefused, Unreadable) as group:
         raise group.exceptions[0] from None
 
 

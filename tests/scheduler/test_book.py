@@ -182,3 +182,10 @@ def test_a_large_book_is_checked_as_a_stream(tmp_path: Path) -> None:
     stream = read(path, {"standard"}, 1, NOW)
     assert isinstance(next(stream), Row)
     assert errors_of(path) == []
+
+
+@pytest.mark.parametrize("header", ['"borrower_ref"x,country', '"borrower_ref,country'])
+def test_a_first_row_that_is_no_csv_is_an_error_of_that_row(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "book.csv"
+    path.write_text(header + "\n")
+    assert {row for row, _ in errors_of(path)} == {1}

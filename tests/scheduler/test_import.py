@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,12 @@ from services.runtime.apikeys import ApiKeys
 from services.runtime.database import Pool
 from services.runtime.outbox import Outbox
 from services.runtime.web import application
+from services.scheduler.book import Row, Unreadable
 from services.scheduler.book_cells import COLUMNS
 from services.scheduler.cli_import import import_command
 from services.scheduler.doors import MAX_BODY_BYTES, Doors
+from services.scheduler.import_book import Doors as ImportDoors
+from services.scheduler.import_book import send
 from services.scheduler.intake import Context
 from services.scheduler.paid_door import PaidDoor
 from tests.database import Database
@@ -182,6 +185,17 @@ async def test_a_wrong_key_or_none_is_told_as_such(importing: Importing, tmp_pat
     code, said = await importing.run(str(path), DUNWELL_API_KEY="dw_000000000000_" + "x" * 43)
     assert code == 2
     assert "unknown or revoked API key" in said
+
+
+async def test_a_book_that_changes_while_it_is_sent_is_told_as_such() -> None:
+    def rows() -> Iterator[Row]:
+        raise Unreadable("the file changed while it was imported; import it again")
+        yield
+
+    async with aiohttp.ClientSession() as session:
+        doors = ImportDoors(session, "http://127.0.0.1:1", "", "http://127.0.0.1:1", "")
+        with pytest.raises(Unreadable):
+            await send(rows(), doors, lambda _: None)
 
 
 def test_help_teaches_the_columns() -> None:
