@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import click
@@ -125,4 +126,7 @@ def revoke(key_id: str) -> None:
 
 def _schema(url: str) -> str:
     """The role's own schema has the role's name."""
-    return url.partition("://")[2].partition(":")[0]
+    role = urlsplit(url).username
+    if not role:
+        raise click.UsageError("DUNWELL_DATABASE_URL names no role: postgresql://role:password@…")
+    return unquote(role)

@@ -11,6 +11,7 @@ from click import ClickException
 
 from services.events.base import TENANT_PATTERN
 from services.runtime.cli_outage import stream_reached
+from services.runtime.cli_setup import _schema
 from services.runtime.settings import ServiceSettings, read
 from services.runtime.stream_kafka import TopicsWrong
 from tests.database import Database
@@ -91,6 +92,24 @@ async def test_a_database_that_refuses_us_or_lacks_our_tables_says_so(database: 
     ):
         told = await asyncio.to_thread(dunwell, *ISSUE, DUNWELL_DATABASE_URL=given)
         assert_one_sentence(told, said, "DUNWELL_DATABASE_URL")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://scheduler@db:5432/x",
+        "postgresql://scheduler:secret@db:5432/x",
+        "postgresql://scheduler:se:cret@db/x",
+    ],
+)
+def test_keys_go_to_the_schema_of_the_urls_role(url: str) -> None:
+    assert _schema(url) == "scheduler"
+
+
+def test_a_url_without_a_role_is_a_mistake_of_usage() -> None:
+    code, _, said = dunwell(*ISSUE, DUNWELL_DATABASE_URL="postgresql://127.0.0.1:5432/x")
+    assert code == 2
+    assert "DUNWELL_DATABASE_URL" in said
 
 
 async def test_a_tenant_that_no_event_can_name_is_a_mistake_of_usage(database: Database) -> None:
