@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -12,7 +11,7 @@ import click
 from services.runtime import database
 from services.runtime.cli_outage import database_reached
 from services.runtime.database import Connection
-from services.runtime.settings import PREFIX
+from services.runtime.settings import PREFIX, SettingsError, given
 from services.runtime.web import Problem
 
 T = TypeVar("T")
@@ -21,18 +20,12 @@ T = TypeVar("T")
 def setting(name: str) -> str | None:
     """A variable, or the content of the file that its `_FILE` twin names.
 
-    Exit 2 if that file can't be read.
+    Exit 2 if that file can't be read, or is empty.
     """
-    if value := os.environ.get(PREFIX + name):
-        return value
-    path = os.environ.get(f"{PREFIX}{name}_FILE")
-    if not path:
-        return None
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "no text"
-        raise click.UsageError(f"{PREFIX}{name}_FILE: cannot read that file ({why}).") from None
+        return given(name, os.environ)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def required(name: str, what: str = "") -> str:

@@ -2,8 +2,9 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -15,7 +16,7 @@ MIN_SECRET_BYTES = 32
 class ServiceSettings(BaseSettings):
     """What every service needs.  Each field is the variable `DUNWELL_<FIELD>`.
 
-    Any variable may instead come from a file named by `DUNWELL_<FIELD>_FILE` (secrets).
+    Any but a path may instead come from a file named by `DUNWELL_<FIELD>_FILE` (secrets).
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -89,17 +90,18 @@ def load(settings: type[S]) -> S:
 def read(settings: type[S], environment: dict[str, str]) -> S:
     """The settings from `environment`; SettingsError names every variable that is wrong."""
     values, sentences = {}, []
-    for field in settings.model_fields:
-        name = PREFIX + field.upper()
-        path = environment.get(name + "_FILE")
-        # A field that is itself a path (kafka_ssl_cafile) has no second, `_FILE`, spelling.
-        if path is not None and not environment.get(name):
-            try:
-                values[field] = Path(path).read_text().strip()
-            except OSError as error:
-                sentences.append(f"{name}_FILE: cannot read that file ({error.strerror}).")
-        elif environment.get(name, "") != "":
-            values[field] = environment[name]
+    for field, info in settings.model_fields.items():
+        try:
+            # A field that is itself a path (kafka_ssl_cafile) has no second, `_FILE`, spelling.
+            if Path in (info.annotation, *get_args(info.annotation)):
+                value = environment.get(PREFIX + field.upper())
+            else:
+                value = given(field.upper(), environment)
+        except SettingsError as error:
+            sentences.append(str(error))
+        else:
+            if value:
+                values[field] = value
     if not sentences:
         try:
             return settings.model_validate(values)
@@ -108,6 +110,29 @@ def read(settings: type[S], environment: dict[str, str]) -> S:
                 name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
                 sentences.append(f"{name}: {_sentence(str(problem['type']), problem['msg'])}")
     raise SettingsError("\n".join(sentences))
+
+
+def given(name: str, environment: Mapping[str, str]) -> str | None:
+    """The variable, or the content of the file that its `_FILE` twin names; None: neither is set.
+
+    SettingsError names the variable whose file holds nothing to use, and quotes none of it.
+    """
+    if value := environment.get(PREFIX + name):
+        return value
+    path = environment.get(f"{PREFIX}{name}_FILE")
+    if not path:
+        return None
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{PREFIX}{name}_FILE: cannot read that file ({error.strerror})."
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{PREFIX}{name}_FILE: cannot read that file (no text).") from None
+    if not text:
+        raise SettingsError(f"{PREFIX}{name}_FILE: that file is empty.")
+    return text
 
 
 def _sentence(kind: str, message: str) -> str:

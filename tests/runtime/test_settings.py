@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import click
 import pytest
 
+from services.runtime.cli_database import required
 from services.runtime.settings import ServiceSettings, SettingsError, read
 
 GOOD = {
@@ -59,6 +61,38 @@ def test_a_missing_secret_file_is_named() -> None:
             ServiceSettings,
             GOOD | {"DUNWELL_IDENTITY_KEY_FILE": "/nowhere/at-all"} | {"DUNWELL_IDENTITY_KEY": ""},
         )
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"\xfe\xff\x9c" * 20, "no text"), (b" \n", "is empty")],
+    ids=["bytes", "blank"],
+)
+def test_a_secret_file_without_text_is_named_and_not_quoted(
+    tmp_path: Path, content: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pepper"
+    file.write_bytes(content)
+    given = {k: v for k, v in GOOD.items() if k != "DUNWELL_API_KEY_PEPPER"}
+    with pytest.raises(SettingsError) as of_service:
+        read(ServiceSettings, given | {"DUNWELL_API_KEY_PEPPER_FILE": str(file)})
+    monkeypatch.setenv("DUNWELL_API_KEY_PEPPER_FILE", str(file))
+    monkeypatch.delenv("DUNWELL_API_KEY_PEPPER", raising=False)
+    with pytest.raises(click.UsageError) as of_command:
+        required("API_KEY_PEPPER")
+    for said in (str(of_service.value), of_command.value.message):
+        assert "DUNWELL_API_KEY_PEPPER_FILE: " in said
+        assert sentence in said
+        assert "0x" not in said
+
+
+def test_a_path_is_not_read_from_a_second_file(tmp_path: Path) -> None:
+    file = tmp_path / "path"
+    file.write_text("/etc/ssl/ca.pem")
+    settings = read(ServiceSettings, GOOD | {"DUNWELL_KAFKA_SSL_CAFILE_FILE": str(file)})
+    assert settings.kafka_ssl_cafile is None
+    settings = read(ServiceSettings, GOOD | {"DUNWELL_KAFKA_SSL_CAFILE": str(file)})
+    assert settings.kafka_ssl_cafile == file
 
 
 def test_a_secret_is_not_shown_when_settings_are_printed() -> None:
