@@ -72,7 +72,8 @@ def _check(tenant: str, scopes: Sequence[str]) -> None:
 def _parts(key: str) -> tuple[str, str]:
     prefix, _, rest = key.partition("_")
     key_id, _, secret = rest.partition("_")
-    if prefix != "dw" or len(key_id) != 12 or len(secret) < 32 or len(key) > 200:
+    sized = len(key_id) == 12 and len(secret) >= 32 and len(key) <= 200
+    if prefix != "dw" or not sized or not key.isascii():
         raise ValueError("an API key looks like dw_<12 hex digits>_<secret of 32 or more>")
     return key_id, secret
 
@@ -99,7 +100,7 @@ class ApiKeys:
         if scheme.lower() != "bearer" or not key:
             raise Problem(401, "key_missing", "send the API key as `Authorization: Bearer dw_…`")
         # Cached by digest, so that a memory dump of the cache holds no key.
-        digest = hashlib.sha256(key.encode()).digest()
+        digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
         seen = self._seen.get(digest)
         if seen and time.monotonic() - seen[0] < _CACHE_SECONDS:
             return seen[1]

@@ -1,10 +1,12 @@
 """Every door asks for a key: whose, and for what."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 from aiohttp import ClientSession, web
+from yarl import URL
 
 from services.runtime import apikeys
 from services.runtime.admin import serving
@@ -77,6 +79,19 @@ async def test_a_missing_wrong_or_revoked_key_is_refused(door: Door, spoil) -> N
     status, body = await door.ask(spoil(door.keys))
     assert status == 401
     assert body["code"] in ("key_missing", "key_wrong")
+
+
+@pytest.mark.parametrize("at", [3, 20])
+async def test_a_key_that_is_no_text_is_refused(door: Door, at: int) -> None:
+    key = door.keys["ingest"].encode()
+    url = URL(door.url)
+    assert url.host is not None
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ")
+    writer.write(key[:at] + b"\xff" + key[at + 1 :] + b"\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_service_credential_and_a_tenant_key_cannot_be_confused() -> None:
