@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import click
 
+from services import VERSION
+
 
 class Subcommand(NamedTuple):
     """Where a subcommand lives, and what it is for in one line."""
@@ -71,7 +73,7 @@ class Dunwell(click.Group):
 
 
 @click.group(cls=Dunwell, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=None, version="0.1.0", prog_name="dunwell")
+@click.version_option(package_name=None, version=VERSION, prog_name="dunwell")
 def main() -> None:
     """May I contact this person, about this, on this channel, now?
 

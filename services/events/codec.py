@@ -43,7 +43,6 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     event_id: str
     source: str
-    time: datetime | None
     topic: str
     partition: int
     offset: int
@@ -144,7 +143,6 @@ def decode(
         event=event,
         event_id=_text(fields, "ce_id"),
         source=_text(fields, "ce_source"),
-        time=None,
         topic=topic,
         partition=partition,
         offset=offset,

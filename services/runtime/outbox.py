@@ -54,11 +54,6 @@ class Outbox:
         """Something was committed: publish it now."""
         self._nudged.set()
 
-    async def pending(self, connection: Connection) -> int:
-        """Rows not yet acknowledged by the stream."""
-        count: int = await connection.fetchval(SQL["pending"])
-        return count
-
     async def run(self) -> None:
         """Publish for ever.  A stream or database that is away is waited for."""
         failures = 0

@@ -10,9 +10,6 @@ SELECT t, k, v, h, p
 -- waiting
 SELECT EXISTS (SELECT 1 FROM outbox ORDER BY id LIMIT 1)
 
--- pending
-SELECT count(*) FROM outbox
-
 -- take_turn
 -- One relay of this schema publishes at a time: that keeps the order of every key.  A frozen one
 -- loses its turn with its transaction.

@@ -89,7 +89,6 @@ class World:
                     event=event,
                     event_id=str(uuid4()),
                     source="test",
-                    time=None,
                     topic=topic,
                     partition=partition,
                     offset=self._offset,

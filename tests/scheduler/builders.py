@@ -83,7 +83,6 @@ def envelope(event: Event, *, partition: int = 0, offset: int = 0) -> Envelope:
         event=event,
         event_id=str(uuid4()),
         source="/test",
-        time=None,
         topic=TOPIC_OF[type(event)],
         partition=partition,
         offset=offset,
