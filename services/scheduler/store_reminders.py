@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,15 @@ from services.events.deliveries import DeliveryReceipt
 from services.events.loans import CandidateZone
 from services.events.reminders import ReminderDeferred, ReminderSuppressed
 from services.events.words import Channel, Product, Role, Stage
+from services.runtime import queries
 from services.runtime.database import Connection
 from services.runtime.queries import columns
 from services.scheduler.keys import BorrowerKey, InstallmentKey, Row, installment_key
 from services.scheduler.places import clock_zones
 from services.scheduler.plan import Reminder
 from services.scheduler.replan import CancelReason, Change, Known, Situation, Terms
-from services.scheduler.store import SQL
+
+SQL = queries.load(Path(__file__).with_name("queries_reminders.sql"))
 
 
 async def situations(connection: Connection, keys: Iterable[InstallmentKey]) -> list[Situation]:
