@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -20,7 +21,7 @@ from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.policy.verdict import Outcome, Ruling, before_rules, refusal, rule_on
 from services.runtime import log, metrics
 from services.runtime.clock import gate_now
-from services.runtime.database import Connection
+from services.runtime.database import Connection, after_commit
 
 
 async def decide_due(
@@ -61,14 +62,17 @@ async def decide_due(
         ruling, rule_set = _rule_or_hold(facts, state, due, asked, rule_sets, packs)
         made.append(decisions.make(asked, ruling, rule_set, now, state.last(key)))
     await _save(connection, rule_sets, state, fresh, made, now)
-    # Before the commit, which is the consumer's: a batch that is rolled back counts once more.
-    for (outcome, code), many in Counter((m.ruling.outcome, m.ruling.code) for m in made).items():
-        metrics.DECISIONS.labels(outcome.value, code or "").inc(many)
+    after_commit(partial(_count, made))
     return [
         record
         for due, m in zip(fresh, made, strict=True)
         if (record := answer(due, m, now)) is not None
     ]
+
+
+def _count(made: Sequence[Made]) -> None:
+    for (outcome, code), many in Counter((m.ruling.outcome, m.ruling.code) for m in made).items():
+        metrics.DECISIONS.labels(outcome.value, code or "").inc(many)
 
 
 def _with_row_ids(due: ReminderDue) -> ReminderDue:
