@@ -47,11 +47,11 @@ async def run(settings: Settings) -> None:
             outbox=outbox,
             sandbox=settings.sandbox,
         )
+        stepped = asyncio.Event()
         health = admin.Health()
         health.ready("database", partial(database.answers, db))
         try:
             async with (
-                upkeep.clock_steps(db) as stepped,
                 admin.serve(health, settings.admin_host, settings.admin_port) as admin_port,
                 admin.serving(
                     application(doors.routes()), settings.http_host, settings.http_port
@@ -59,6 +59,7 @@ async def run(settings: Settings) -> None:
                 asyncio.TaskGroup() as tasks,
             ):
                 tasks.create_task(outbox.run())
+                tasks.create_task(clock.listen(settings.database_url, stepped.set))
                 tasks.create_task(upkeep.sweep_held(db, context.rule_sets, outbox, stepped))
                 tasks.create_task(upkeep.measure(db))
                 tasks.create_task(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -11,7 +10,7 @@ from services.policy import held, known
 from services.policy.clearances import filed
 from services.policy.due import decide_due
 from services.policy.rulesets import RuleSets
-from services.runtime import clock, log, metrics, queries
+from services.runtime import log, metrics, queries
 from services.runtime.database import Connection, Pool, transaction
 from services.runtime.outbox import Outbox, put
 
@@ -86,20 +85,3 @@ async def make_partitions(connection: Connection) -> None:
         with contextlib.suppress(asyncpg.CheckViolationError):
             async with connection.transaction():
                 await connection.execute(statement)
-
-
-@contextlib.asynccontextmanager
-async def clock_steps(db: Pool) -> AsyncIterator[asyncio.Event]:
-    """An event that is set whenever the business clock is stepped."""
-    stepped = asyncio.Event()
-
-    def on_step(*_: object) -> None:
-        stepped.set()
-
-    async with db.acquire() as connection:
-        await connection.add_listener(clock.CHANNEL, on_step)
-        try:
-            yield stepped
-        finally:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await connection.remove_listener(clock.CHANNEL, on_step)

@@ -5,11 +5,17 @@ the demo or a test, where `install_stepped` replaced it by a clock that stands u
 Leases, timeouts and backoff use real time and never ask here.
 """
 
+import asyncio
+import contextlib
+from collections.abc import Callable
 from datetime import datetime
 
-from services.runtime.database import Connection
+import asyncpg
+
+from services.runtime.database import ACQUIRE_SECONDS, Connection
 
 CHANNEL = "dunwell_clock"
+RELISTEN_SECONDS = 1.0
 
 _INSTALL = """
 CREATE TABLE IF NOT EXISTS policy.stepped_clock (
@@ -50,3 +56,28 @@ async def step_to(owner: Connection, instant: datetime) -> None:
         instant,
     )
     await owner.execute(f"NOTIFY {CHANNEL}")
+
+
+async def listen(database_url: str, on_step: Callable[[], None]) -> None:
+    """Call `on_step` whenever business time is stepped, for ever; a lost connection is made anew.
+
+    Who listens polls as well: a step that came while nobody heard costs a moment and no more.
+    """
+    while True:
+        with contextlib.suppress(
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
+        ):
+            await _listen_until_lost(database_url, on_step)
+        await asyncio.sleep(RELISTEN_SECONDS)
+
+
+async def _listen_until_lost(database_url: str, on_step: Callable[[], None]) -> None:
+    lost = asyncio.Event()
+    connection = await asyncpg.connect(database_url, timeout=ACQUIRE_SECONDS)
+    try:
+        connection.add_termination_listener(lambda _: lost.set())
+        await connection.add_listener(CHANNEL, lambda *_: on_step())
+        on_step()  # for what came before
+        await lost.wait()
+    finally:
+        await connection.close(timeout=2)

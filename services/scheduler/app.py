@@ -6,7 +6,7 @@ from functools import partial
 
 import aiohttp
 
-from services.runtime import admin, database, log, web
+from services.runtime import admin, clock, database, log, web
 from services.runtime.admin import Health
 from services.runtime.apikeys import ApiKeys
 from services.runtime.consume import consume
@@ -14,7 +14,7 @@ from services.runtime.outbox import Outbox
 from services.runtime.streams import open_stream
 from services.scheduler.cadence import Cadence
 from services.scheduler.doors import MAX_BODY_BYTES, Doors
-from services.scheduler.emit import Emitter, listening
+from services.scheduler.emit import Emitter
 from services.scheduler.handlers import HANDLERS
 from services.scheduler.intake import Context
 from services.scheduler.paid_door import PaidDoor
@@ -52,13 +52,13 @@ async def run(settings: Settings, cadences: Mapping[str, Cadence]) -> None:
             )
             application = web.application(doors.routes(), max_body_bytes=MAX_BODY_BYTES)
             async with (
-                listening(settings.database_url, emitter),
                 admin.serve(health, settings.admin_host, settings.admin_port) as admin_port,
                 admin.serving(application, settings.http_host, settings.http_port) as port,
                 asyncio.TaskGroup() as tasks,
             ):
                 tasks.create_task(relay.run())
                 tasks.create_task(emitter.run())
+                tasks.create_task(clock.listen(settings.database_url, emitter.nudge))
                 tasks.create_task(bring_in_line(context, db))
                 tasks.create_task(
                     consume(

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -139,14 +137,3 @@ def due_record(row: Row, now: datetime) -> Record:
         event_id=derived_id("due", event.reminder_id, event.emission),
         time=now,
     )
-
-
-@asynccontextmanager
-async def listening(database_url: str, emitter: Emitter) -> AsyncIterator[None]:
-    """Wake the emitter when business time is stepped; should the connection go, it polls."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        await connection.add_listener(clock.CHANNEL, lambda *_: emitter.nudge())
-        yield
-    finally:
-        await connection.close(timeout=2)

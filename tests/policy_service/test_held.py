@@ -7,9 +7,10 @@ import pytest
 
 from services.policy import upkeep
 from services.policy.activation import Activation, Deactivation, activate, deactivate
-from services.runtime import metrics
+from services.runtime import clock, metrics
 from services.runtime.database import transaction
 from services.runtime.web import Problem
+from tests.database import Database
 from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cancelled, due, pack
 from tests.policy_service.world import World
 
@@ -120,18 +121,23 @@ async def test_a_cancelled_reminder_is_held_no_longer(world: World) -> None:
     assert await held_code(world) is None
 
 
-async def test_the_sweep_wakes_when_the_business_clock_is_stepped(world: World) -> None:
+async def test_the_sweep_wakes_when_the_business_clock_is_stepped(
+    world: World, database: Database
+) -> None:
     await world.person("ada")
     await world.send("reminder.due", due("ada", valid_until=AFTERNOON + timedelta(hours=1)))
-    async with upkeep.clock_steps(world.db) as stepped:
-        sweep = asyncio.create_task(
+    stepped = asyncio.Event()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(clock.listen(database.dsn("policy"), stepped.set))
+        await stepped.wait()
+        sweep = tasks.create_task(
             upkeep.sweep_held(world.db, world.rule_sets, world.outbox, stepped)
         )
         await world.at(AFTERNOON + timedelta(hours=2))
-        async with asyncio.timeout(60):
-            while not await world.rows("outbox"):
-                await asyncio.sleep(0.02)
+        while not await world.rows("outbox"):
+            await asyncio.sleep(0.02)
         sweep.cancel()
+        listening.cancel()
 
 
 async def test_what_is_held_is_asked_again_when_a_recorded_activation_begins_and_when_it_ends(
