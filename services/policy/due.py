@@ -21,6 +21,7 @@ from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.policy.verdict import Outcome, Ruling, before_rules, refusal, rule_on
 from services.runtime import log, metrics
 from services.runtime.clock import gate_now
+from services.runtime.consume import Overtaken
 from services.runtime.database import Connection, after_commit
 
 
@@ -28,7 +29,10 @@ async def decide_due(
     connection: Connection, rule_sets: RuleSets, dues: Sequence[ReminderDue]
 ) -> list[Record]:
     """What to publish about these; a due that came before, or is older than one that did, is not
-    asked again.  One that is held may be: its emission has no answer yet."""
+    asked again.  One that is held may be: its emission has no answer yet.
+
+    Raises Overtaken if another replica decides on one of them at once.
+    """
     if not dues:
         return []
     latest: dict[Reminder, ReminderDue] = {}
@@ -195,8 +199,8 @@ async def _save(
         [m.ruling.code if m.ruling.outcome is Outcome.HOLD else None for m in made],
     )
     if len(remembered) < len(dues):
-        # Another replica asked about the same reminder at the same time: everything once more.
-        raise RuntimeError("a reminder was decided twice at once")
+        # Another replica decided on the same reminder at the same time: everything once more.
+        raise Overtaken
     both = list(zip(dues, made, strict=True))
     await held.hold(
         connection,

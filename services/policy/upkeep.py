@@ -11,6 +11,7 @@ from services.policy.clearances import filed
 from services.policy.due import decide_due
 from services.policy.rulesets import RuleSets
 from services.runtime import log, metrics, queries
+from services.runtime.consume import Overtaken
 from services.runtime.database import Connection, Pool, transaction
 from services.runtime.outbox import Outbox, put
 
@@ -26,6 +27,8 @@ async def sweep_held(db: Pool, rule_sets: RuleSets, outbox: Outbox, stepped: asy
         try:
             while await _sweep_once(db, rule_sets, outbox):
                 pass
+        except Overtaken:
+            continue
         except Exception as error:
             log.get().warning("held_sweep_failed", error=type(error).__name__)
         stepped.clear()

@@ -1,11 +1,15 @@
 """The first checkpoint: what becomes of a reminder that falls due."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from services.events.stops import StopLifted
 from services.events.words import Channel
+from services.policy.due import decide_due
+from services.runtime.consume import Overtaken
+from services.runtime.database import transaction
 from tests.policy_service.events import (
     AFTERNOON,
     TENANT,
@@ -78,6 +82,25 @@ async def test_a_lower_emission_than_was_asked_is_ignored(world: World) -> None:
     await world.out()
     await world.send("reminder.due", due("ada", reminder_id=asked.reminder_id, emission=1))
     assert await world.out() == []
+
+
+async def test_of_two_replicas_that_decide_at_once_the_second_is_told_to_ask_once_more(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    asked = due("ada")
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+    async with transaction(world.db) as connection:
+        await decide_due(connection, world.rule_sets, [asked])
+        other = asyncio.create_task(world.send("reminder.due", asked))
+        async with asyncio.timeout(60):
+            while not await world.owner.fetchval(waiting):
+                await asyncio.sleep(0.02)
+    with pytest.raises(Overtaken):
+        await other
+    await world.send("reminder.due", asked)
+    assert len(await world.rows("decisions")) == 1
 
 
 async def test_the_next_emission_is_asked_again(world: World) -> None:

@@ -17,7 +17,7 @@ from services.runtime import consume as loop
 from services.runtime import database as db
 from services.runtime import outbox
 from services.runtime.admin import Health
-from services.runtime.consume import Rejection, consume
+from services.runtime.consume import Overtaken, Rejection, consume
 from services.runtime.database import Connection, Pool
 from services.runtime.deadletters import list_dead_letters
 from services.runtime.stream import Stream
@@ -167,7 +167,9 @@ async def test_a_message_that_always_fails_is_found_and_put_aside(
 
 
 async def test_a_failure_of_the_surroundings_is_waited_out(streams: Streams, pool: Pool) -> None:
-    failures = iter([OSError("gone"), asyncpg.DeadlockDetectedError("x"), TimeoutError()])
+    failures = iter(
+        [OSError("gone"), asyncpg.DeadlockDetectedError("x"), Overtaken(), TimeoutError()]
+    )
 
     async def fails_at_first(
         connection: Connection, batch: Sequence[Envelope]
