@@ -65,7 +65,7 @@ class Question:
         for _, entry in self.history:
             if (
                 entry.direction == "outbound"
-                and (entry.debts is None or self.debt_id in entry.debts)
+                and self.about_this_debt(entry)
                 and (entry.collector or self.collector) == self.collector
             ):
                 return "later"

@@ -38,10 +38,6 @@ def _household(question: Question, entry: Entry) -> bool:
     return entry.person == question.person
 
 
-def _debt(question: Question, entry: Entry) -> bool:
-    return entry.debts is None or question.debt_id in entry.debts
-
-
 def _allocated_debt(question: Question, entry: Entry) -> bool:
     return question.debt_id in (entry.allocated_to or entry.debts or (question.debt_id,))
 
@@ -78,7 +74,7 @@ def _creditor(question: Question, entry: Entry) -> bool:
 KEYS: dict[str, Belongs] = {
     "person": _person,
     "household": _household,
-    "debt": _debt,
+    "debt": Question.about_this_debt,
     "account": _account,
     "contact_point": _contact_point,
     "place": _place,

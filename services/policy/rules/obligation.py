@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.policy import words
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection, Spans
 from services.policy.blocks.durations import Calendars, Duration
 from services.policy.blocks.localtime import NEVER, day_number, seconds
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
@@ -56,14 +56,14 @@ class Overdue:
     __slots__ = ("_name", "_spans")
 
     def __init__(self, spans: list[tuple[int, int]], name: str) -> None:
-        self._spans = spans
+        self._spans = Spans(spans)
         self._name = name
 
     def blocks(self, t: int) -> bool:
-        return any(start <= t < end for start, end in self._spans)
+        return self._spans.holds(t)
 
     def changes(self, t: int) -> int:
-        return min((edge for span in self._spans for edge in span if edge > t), default=NEVER)
+        return self._spans.changes(t)
 
     def objection(self, t: int) -> Objection:
         sentence = f"A duty of the lender or collector is overdue: {self._name}."
