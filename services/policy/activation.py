@@ -91,8 +91,8 @@ async def activate(
         raise invalid(
             "accept_draft",
             f"{pack_id} is a draft that no counsel has reviewed",
-            "have it reviewed, or say accept_draft: true knowing that; beside the sandbox "
-            "(DUNWELL_SANDBOX=true) drafts need no such word",
+            "have it reviewed, or say accept_draft: true (--accept-draft) knowing that; beside "
+            "the sandbox (DUNWELL_SANDBOX=true) drafts need no such word",
         )
     if draft is not None:
         before = dict((await active(connection, rule_sets, [tenant], begins)).get(tenant, ()))

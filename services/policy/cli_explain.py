@@ -56,9 +56,11 @@ def explain_command(
     try:
         found = asyncio.run(asked)
     except Problem as problem:
-        raise click.ClickException(problem.detail) from None
+        raise click.ClickException(_refused(problem, tenant)) from None
     except (OSError, aiohttp.ClientError) as error:
-        raise click.ClickException(f"can't be reached: {type(error).__name__}") from None
+        raise click.ClickException(
+            f"policy at {PREFIX}POLICY_URL can't be reached: {type(error).__name__}"
+        ) from None
     if not found:
         raise click.ClickException("no decision about this reminder")
     for i, each in enumerate(found):
@@ -68,6 +70,13 @@ def explain_command(
             click.echo(("\n" if i else "") + f"{each['decision_id']}")
             for line in each["words"]["lines"]:
                 click.echo(f"  {line}")
+
+
+def _refused(problem: Problem, tenant: str | None) -> str:
+    if problem.status != 404:
+        return problem.detail
+    whose = f" of {tenant}" if tenant else ""
+    return f"no decision of this id{whose} is on record; a reminder's id goes with --reminder"
 
 
 async def _from_database(
@@ -94,7 +103,11 @@ async def _by_http(
         async def get(path: str) -> Explanation:
             params = {"language": language} if "/decisions/" in path else {}
             async with session.get(url.rstrip("/") + path, params=params) as answer:
-                body: Explanation = await answer.json(content_type=None)
+                try:
+                    body: Explanation = await answer.json(content_type=None)
+                except ValueError:
+                    said = f"what answers at {PREFIX}POLICY_URL is not policy"
+                    raise click.ClickException(said) from None
                 if answer.status != 200:
                     detail = body.get("detail", f"the service answered {answer.status}")
                     raise Problem(answer.status, body.get("code", "refused"), detail)

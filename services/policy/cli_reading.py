@@ -71,8 +71,10 @@ def pack_text(named: str, tenant: str | None = None) -> tuple[str, str]:
         path = SHIPPED / f"{named}.yaml"
     try:
         return str(path) if path.parent != SHIPPED else path.name, path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{named} can't be read: {error}") from error
+    except OSError as error:
+        raise click.ClickException(f"{named} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{named} is not text in UTF-8; save it as UTF-8") from None
 
 
 def _kept_draft(named: str, tenant: str | None) -> tuple[str, str]:
@@ -90,5 +92,8 @@ def _kept_draft(named: str, tenant: str | None) -> tuple[str, str]:
         found = asyncio.run(find(tenant))
     except Problem as problem:
         fixes = "".join(f"; {error.fix}" for error in problem.errors)
-        raise click.ClickException(f"{problem.detail}{fixes}") from None
+        raise click.ClickException(
+            f"{named} is neither a file nor a shipped pack (`dunwell packs list` names those);"
+            f" {problem.detail}{fixes}"
+        ) from None
     return f"{found.pack}.yaml", found.text

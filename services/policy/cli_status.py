@@ -33,7 +33,8 @@ def status_command(tenant: str, every: bool, as_json: bool) -> None:
     async def run(connection: Connection) -> list[dict[str, Any]]:
         return await status(connection, tenant)
 
-    rows = [row for row in on_database("policy", run) if every or row["state"] not in PAST]
+    found = on_database("policy", run)
+    rows = [row for row in found if every or row["state"] not in PAST]
     if as_json:
         for row in rows:
             click.echo(msgspec.json.encode(row))
@@ -47,6 +48,8 @@ def status_command(tenant: str, every: bool, as_json: bool) -> None:
         click.echo(f"            {row['who']}")
     if not any(row["state"] == "in force" for row in rows):
         click.echo(f"Nothing is in force for {tenant}: every borrower is held.")
+    if not found:
+        click.echo(f"{tenant} never had a pack or a draft: is it the tenant's name?")
 
 
 PAST = ("superseded", "ended", "called off")

@@ -91,7 +91,7 @@ def whatif_command(
     dunwell policy whatif --facts facts.yaml --packs us-fed,us-ma --channel sms --channel call
     """
     try:
-        asked = [_pack(name) for name in packs.split(",")] if packs else []
+        asked = [_pack(name, tenant) for name in packs.split(",")] if packs else []
         tried = [_pack(name, tenant) for name in drafts]
         if file is not None:
             if borrower_ref or borrower_id or tenant:
@@ -116,12 +116,19 @@ def whatif_command(
             if svg_file is not None:
                 several = len(run.questions) > 1
                 path = _numbered(svg_file, run.questions.index(question)) if several else svg_file
-                text = svg(picture(found, _zone(name)), _title(question, name), name)
-                path.write_text(text, encoding="utf-8")
+                _draw(path, question, found, name)
                 if not as_json:
                     click.echo(f"The picture is in {path}.")
     except (PackError, FactsError, NotReplayable) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _draw(path: Path, question: Question, found: Sequence[Interval], zone: str) -> None:
+    text = svg(picture(found, _zone(zone)), _title(question, zone), zone)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} can't be written: {error.strerror}") from error
 
 
 async def _from_database(

@@ -105,6 +105,17 @@ def test_the_command_reads_facts_from_a_file_and_needs_no_database(tmp_path: Pat
     assert any("t-hours" in (each.text or "") for each in drawn.iter())
 
 
+def test_the_command_says_of_a_file_what_is_wrong_with_it(tmp_path: Path) -> None:
+    given = tmp_path / "facts.yaml"
+    given.write_text(FACTS, encoding="utf-8")
+    gone = run("--facts", str(given), "--packs", "nowhere.yaml")
+    assert gone.output == "Error: nowhere.yaml can't be read: No such file or directory\n"
+    nowhere = tmp_path / "nowhere" / "week.svg"
+    unwritten = run("--facts", str(given), "--packs", "us-fed", "--svg", str(nowhere))
+    assert unwritten.exit_code == 1
+    assert f"{nowhere} can't be written: No such file or directory" in unwritten.output
+
+
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "facts.yaml"
     file.write_text(FACTS.replace("sms,", "pigeon,"), encoding="utf-8")

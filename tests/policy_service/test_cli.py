@@ -32,6 +32,16 @@ def test_a_pack_is_activated_listed_and_ended(database: Database) -> None:
     assert "0 held." in dunwell(database, "held", "--tenant", "acme").stdout
 
 
+def test_a_name_that_is_no_pack_or_no_tenant_is_said_to_be_none(database: Database) -> None:
+    somebody = ("--borrower-id", "7b3f7f0e-0000-4000-8000-000000000000", "--tenant", "acme")
+    for option in ("--packs", "--draft"):
+        tried = dunwell(database, "whatif", *somebody, option, "us-fedd")
+        assert tried.returncode == 1
+        assert "us-fedd is neither a file nor a shipped pack" in tried.stderr
+        assert "no draft of acme" in tried.stderr
+    assert "never had a pack" in dunwell(database, "status", "--tenant", "amce").stdout
+
+
 def test_an_instant_without_a_zone_is_refused_with_how_to_write_it(database: Database) -> None:
     words = ("us-fed", "--tenant", "acme", *PEOPLE, "--from", "2026-06-01T00:00:00")
     done = dunwell(database, "activate", *words)

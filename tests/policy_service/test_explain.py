@@ -303,4 +303,8 @@ async def test_the_command_explains_a_decision_and_all_of_a_reminder(
     assert {each["checkpoint"] for each in told} == {"due", "redeem"}
     nobody = await asyncio.to_thread(dunwell_explain, there, str(uuid4()))
     assert (nobody.returncode, "no decision of this id" in nobody.stderr) == (1, True)
+    # The ids look alike: who gives a reminder's is told how.
+    assert "--reminder" in nobody.stderr
+    away = {"DUNWELL_POLICY_URL": "http://127.0.0.1:9", "DUNWELL_API_KEY": "dw_none"}
+    assert "DUNWELL_POLICY_URL" in (await asyncio.to_thread(dunwell_explain, away, decision)).stderr
     assert "DUNWELL_POLICY_URL" in (await asyncio.to_thread(dunwell_explain, {}, decision)).stderr
