@@ -1,6 +1,6 @@
 """Who is reached where: a lender's list merged into ours, versioned, told without addresses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from services.events.loans import CandidateZone
 from services.events.words import Place, PointKind, ProvidedBy
 from services.notifier.addresses import Address, Keyring, at_rest, contact_point_id
 from services.notifier.choose import CHANNELS_OF
+from services.notifier.store import Row
 from services.runtime import queries
 from services.runtime.database import Connection
 
@@ -119,7 +120,18 @@ async def write(
         for given, point_ids in zip(batch, ids, strict=True)
     ]
     await _save(connection, keyring, books)
-    return await _told(connection, books, now), answers
+    told = await _told(connection, books, now)
+    return told + await revive(connection, _given_anew(books), now), answers
+
+
+def _given_anew(books: dict[Owner, Book]) -> set[tuple[str, str]]:
+    """Contact points that a list named which is newer than what we had."""
+    return {
+        (tenant, point_id)
+        for (tenant, _), book in books.items()
+        for point_id, entry in book.entries.items()
+        if entry.fresh is not None and not entry.removed
+    }
 
 
 async def _know(
@@ -251,10 +263,27 @@ async def spoil(
     if not points:
         return []
     spoiled = await connection.fetch(SQL["spoil_points"], *map(list, zip(*points, strict=True)))
+    return await _told_to_all(connection, spoiled, now)
+
+
+async def revive(
+    connection: Connection, points: Collection[tuple[str, str]], now: datetime
+) -> list[Record]:
+    """Somebody wrote from these, or a lender gave them anew: those given up are tried again."""
+    if not points:
+        return []
+    revived = await connection.fetch(SQL["revive_points"], *map(list, zip(*points, strict=True)))
+    return await _told_to_all(connection, revived, now)
+
+
+async def _told_to_all(
+    connection: Connection, points: Sequence[Row], now: datetime
+) -> list[Record]:
+    """A new version of what is known of these, for every borrower who has one."""
     rows = await connection.fetch(
         SQL["raise_versions"],
-        [row["tenant"] for row in spoiled],
-        [row["contact_point_id"] for row in spoiled],
+        [row["tenant"] for row in points],
+        [row["contact_point_id"] for row in points],
     )
     return [
         contact_point_changed(

@@ -79,6 +79,12 @@ UPDATE contact_points p SET unusable_at = clock_timestamp(), unusable_code = giv
    AND p.unusable_at IS NULL
 RETURNING p.tenant, p.contact_point_id
 
+-- revive_points
+UPDATE contact_points SET unusable_at = NULL, unusable_code = NULL
+ WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+   AND unusable_at IS NOT NULL
+RETURNING tenant, contact_point_id
+
 -- raise_versions
 UPDATE addresses a SET version = a.version + 1
   FROM contact_points p
@@ -143,13 +149,18 @@ UPDATE forwarded_stops SET ended_at = $3, ended_by = 'borrower'
 
 -- stops_to_forward
 SELECT * FROM forwarded_stops
- WHERE recorded_at IS NULL OR (ended_at IS NOT NULL AND lifted_at IS NULL)
+ WHERE (recorded_at IS NULL OR (ended_at IS NOT NULL AND lifted_at IS NULL))
+   AND (refused_at IS NULL OR refused_at < clock_timestamp() - $2::interval)
  ORDER BY received_at LIMIT $1
 
 -- stop_recorded
-UPDATE forwarded_stops SET recorded_at = clock_timestamp()
+UPDATE forwarded_stops SET recorded_at = clock_timestamp(), refused_at = NULL
  WHERE tenant = $1 AND stop_id = $2
 
 -- stop_lifted
-UPDATE forwarded_stops SET lifted_at = clock_timestamp()
+UPDATE forwarded_stops SET lifted_at = clock_timestamp(), refused_at = NULL
+ WHERE tenant = $1 AND stop_id = $2
+
+-- stop_refused
+UPDATE forwarded_stops SET refused_at = clock_timestamp()
  WHERE tenant = $1 AND stop_id = $2

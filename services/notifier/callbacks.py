@@ -11,6 +11,7 @@ from services.events.words import AttemptState as State
 from services.notifier.channels.twilio_sms import (
     DEAD_POINT_CODES,
     EXPIRED_CODES,
+    OPT_OUT_CODES,
     STATES,
 )
 from services.notifier.observe import Seen, observe
@@ -133,5 +134,12 @@ def seen_of(attempt_id: UUID, fields: dict[str, str]) -> Seen:
     if code in EXPIRED_CODES and state is State.UNDELIVERED:
         state = State.EXPIRED
     return Seen(
-        attempt_id, "callback", state, status, sid, code, spoils_point=code in DEAD_POINT_CODES
+        attempt_id,
+        "callback",
+        state,
+        status,
+        sid,
+        code,
+        spoils_point=code in DEAD_POINT_CODES,
+        opted_out=code in OPT_OUT_CODES,
     )

@@ -14,6 +14,7 @@ from services.notifier.channels import Accepted, NotSent, Outcome, Rejected, Unk
 from services.notifier.observe import Seen, observe
 from services.notifier.receipts import receipt
 from services.notifier.states import outcome_of
+from services.notifier.stops import record_opt_out
 from services.notifier.store import SQL, Held, Row
 from services.notifier.succession import follow
 from services.runtime import log, outbox
@@ -106,6 +107,10 @@ async def complete(
     ]
     if dead:
         records += await address_book.spoil(connection, dead, rows[0]["at"])
+    for row in nothing_sent:
+        if _opted_out(given[row["attempt_id"]].outcome):
+            point = row["tenant"], row["contact_point_id"]
+            await record_opt_out(connection, *point, row["attempt_id"], row["at"])
     reasons = await follow(connection, nothing_sent, channels, retry_after)
     return records + [_receipt(row, reasons.get(row["attempt_id"])) for row in rows]
 
@@ -138,3 +143,7 @@ def _seen(completion: Completion) -> Seen:
 
 def _spoils(outcome: Outcome) -> bool:
     return isinstance(outcome, Rejected) and outcome.suppress_point
+
+
+def _opted_out(outcome: Outcome) -> bool:
+    return isinstance(outcome, Rejected) and outcome.opted_out

@@ -9,6 +9,7 @@ from services.events.words import AttemptState as State
 from services.notifier import address_book
 from services.notifier.receipts import receipt
 from services.notifier.states import outcome_of, raised
+from services.notifier.stops import record_opt_out
 from services.notifier.store import SQL
 from services.runtime.database import Connection
 from services.runtime.queries import columns
@@ -24,6 +25,7 @@ class Seen(NamedTuple):
     provider_ref: str
     code: str | None = None
     spoils_point: bool = False  # it says that the contact point doesn't exist
+    opted_out: bool = False  # it says that the person said stop to it
 
 
 class Observed(NamedTuple):
@@ -83,6 +85,9 @@ async def observe(connection: Connection, batch: Sequence[Seen]) -> Observed:
         records.append(receipt(row, state, code=seen.code, outcome=outcome_of(state)))
         if seen.spoils_point and seen.code is not None:
             points.append((row["tenant"], row["contact_point_id"], seen.code))
+        if seen.opted_out:
+            point = row["tenant"], row["contact_point_id"]
+            await record_opt_out(connection, *point, seen.attempt_id, row["at"])
     if raises:
         await connection.execute(SQL["raise"], *columns(raises.values(), 5))
         at = next(iter(rows.values()))["at"]

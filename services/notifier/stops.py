@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import aiohttp
@@ -12,8 +13,9 @@ from services.events.codec import Record, borrower_key, derived_id, encode
 from services.events.deliveries import BorrowerReplied
 from services.events.stops import StopLifted, StopRecorded
 from services.events.words import Channel
+from services.notifier import address_book
 from services.notifier.address_book import SOURCE, SQL
-from services.notifier.replies import Heard
+from services.notifier.replies import SAID_STOP, Heard
 from services.notifier.store import Row
 from services.runtime import log
 from services.runtime.database import Connection, Pool
@@ -22,10 +24,22 @@ from services.runtime.queries import columns
 POLICY_SECONDS = 3.0
 BORROWER = "borrower"  # `ended_by` where the person said start; else who settled the review
 FORWARD_BATCH = 200
+REFUSED_WAIT = timedelta(minutes=15)  # and an error in the log each time
+# A 4xx about our key or our haste, not about the stop: unauthorized, forbidden, timeout, too many.
+OURS = (401, 403, 408, 429)
 Points = Sequence[tuple[str, str]]
 """(tenant, contact_point_id), the same address in every tenant that knows it"""
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _Reply(NamedTuple):
+    """What one contact point was heard to say, for the first time; `borrowers` have it."""
+
+    tenant: str
+    reply_id: UUID
+    contact_point_id: str
+    borrowers: list[UUID]
 
 
 async def record_reply(
@@ -41,26 +55,14 @@ async def record_reply(
 
     What was taken for a stop in doubt is also noted for a person to look at.
     """
-    rows = await connection.fetch(SQL["owners"], *columns(points, 2))
-    owners: dict[tuple[str, str], list[UUID]] = {}
-    for row in rows:
-        known = owners.setdefault((row["tenant"], row["contact_point_id"]), [])
-        if row["borrower_id"] is not None:
-            known.append(row["borrower_id"])
-    new = {}
-    for tenant, point_id in owners:
-        reply_id = derived_id("reply", tenant, point_id, message_ref)
-        if await connection.fetchval(
-            SQL["add_reply"], tenant, reply_id, point_id, heard.meaning, now
-        ):
-            new[tenant, point_id] = reply_id
+    new = await _first_heard(connection, points, message_ref, heard, now)
+    records = [_told(reply, channel, heard, now) for reply in new]
     if heard.meaning == "stop" and new:
-        replies = [(*key, reply_id, owners[key]) for key, reply_id in new.items()]
-        await _stop(connection, replies, message_ref, channel, now)
+        await _stop(connection, new, message_ref, channel, now)
         if heard.in_doubt:
             await connection.execute(
                 SQL["add_reviews"],
-                *columns([(tenant, reply_id, point) for tenant, point, reply_id, _ in replies], 3),
+                *columns(((r.tenant, r.reply_id, r.contact_point_id) for r in new), 3),
                 channel,
                 message_ref,
                 heard.word_class,
@@ -68,54 +70,93 @@ async def record_reply(
                 now,
             )
     elif heard.meaning == "start" and new:
-        await connection.execute(SQL["unblock_points"], *columns(new, 2))
-        for ending in ("end_replies", "end_stops", "start_over"):
-            await connection.execute(SQL[ending], *columns(new, 2), now)
-    return [
-        encode(
-            BorrowerReplied(
-                tenant=tenant,
-                reply_id=reply_id,
-                contact_point_id=point_id,
-                borrower_ids=tuple(owners[tenant, point_id]),
-                channel=channel,
-                received_at=now,
-                meaning=heard.meaning,
-            ),
-            source=SOURCE,
-            key=borrower_key(tenant, next(iter(owners[tenant, point_id]), point_id)),
-            event_id=reply_id,
-            time=now,
-        )
-        for (tenant, point_id), reply_id in new.items()
-    ]
+        records += await _start(connection, new, now)
+    return records
+
+
+async def record_opt_out(
+    connection: Connection, tenant: str, point_id: str, attempt_id: UUID, now: datetime
+) -> None:
+    """The SMS provider holds a stop that never reached us: it binds as one that did.
+
+    Nobody is told of a reply: when the person said so, nobody knows.
+    """
+    ref = f"refused/{attempt_id}"
+    new = await _first_heard(connection, [(tenant, point_id)], ref, SAID_STOP, now)
+    await _stop(connection, new, ref, Channel.SMS, now)
+
+
+async def _first_heard(
+    connection: Connection, points: Points, message_ref: str, heard: Heard, now: datetime
+) -> list[_Reply]:
+    """One for each contact point that we know and that did not say this before."""
+    owners: dict[tuple[str, str], list[UUID]] = {}
+    for row in await connection.fetch(SQL["owners"], *columns(points, 2)):
+        known = owners.setdefault((row["tenant"], row["contact_point_id"]), [])
+        if row["borrower_id"] is not None:
+            known.append(row["borrower_id"])
+    new = []
+    for (tenant, point_id), borrowers in owners.items():
+        reply_id = derived_id("reply", tenant, point_id, message_ref)
+        if await connection.fetchval(
+            SQL["add_reply"], tenant, reply_id, point_id, heard.meaning, now
+        ):
+            new.append(_Reply(tenant, reply_id, point_id, borrowers))
+    return new
 
 
 async def _stop(
     connection: Connection,
-    replies: Sequence[tuple[str, str, UUID, Sequence[UUID]]],
+    replies: Sequence[_Reply],
     message_ref: str,
     channel: Channel,
     now: datetime,
 ) -> None:
-    """Block each (tenant, contact point, reply, owners)."""
-    points = [(tenant, point_id) for tenant, point_id, _, _ in replies]
-    await connection.fetch(SQL["block_points"], *columns(points, 2))
+    await connection.fetch(
+        SQL["block_points"], *columns(((r.tenant, r.contact_point_id) for r in replies), 2)
+    )
     stops = [
         (
-            tenant,
-            derived_id("stop", tenant, point_id, borrower_id, message_ref),
-            reply_id,
-            point_id,
+            r.tenant,
+            derived_id("stop", r.tenant, r.contact_point_id, borrower_id, message_ref),
+            r.reply_id,
+            r.contact_point_id,
             borrower_id,
             channel,
             now,
         )
-        for tenant, point_id, reply_id, borrowers in replies
-        for borrower_id in borrowers
+        for r in replies
+        for borrower_id in r.borrowers
     ]
     if stops:
         await connection.execute(SQL["add_stops"], *columns(stops, 7))
+
+
+async def _start(connection: Connection, replies: Sequence[_Reply], now: datetime) -> list[Record]:
+    """Every stop of these contact points ends; and who writes from one can be reached at it."""
+    points = [(r.tenant, r.contact_point_id) for r in replies]
+    await connection.execute(SQL["unblock_points"], *columns(points, 2))
+    for ending in ("end_replies", "end_stops", "start_over"):
+        await connection.execute(SQL[ending], *columns(points, 2), now)
+    return await address_book.revive(connection, points, now)
+
+
+def _told(reply: _Reply, channel: Channel, heard: Heard, now: datetime) -> Record:
+    return encode(
+        BorrowerReplied(
+            tenant=reply.tenant,
+            reply_id=reply.reply_id,
+            contact_point_id=reply.contact_point_id,
+            borrower_ids=tuple(reply.borrowers),
+            channel=channel,
+            received_at=now,
+            meaning=heard.meaning,
+        ),
+        source=SOURCE,
+        key=borrower_key(reply.tenant, next(iter(reply.borrowers), reply.contact_point_id)),
+        event_id=reply.reply_id,
+        time=now,
+    )
 
 
 class Forwarder:
@@ -137,33 +178,28 @@ class Forwarder:
     async def forward(self) -> bool:
         """Everything that waits, oldest first; True if there may be more."""
         async with self._turn:
-            rows = await self._db.fetch(SQL["stops_to_forward"], FORWARD_BATCH)
-            for row in rows:
-                if not await self._forward(row):
-                    return False
+            rows = await self._db.fetch(SQL["stops_to_forward"], FORWARD_BATCH, REFUSED_WAIT)
+            try:
+                for row in rows:
+                    await self._forward(row)
+            except _NotNow:
+                return False
             return len(rows) == FORWARD_BATCH
 
-    async def _forward(self, row: Row) -> bool:
-        tenant, stop_id = row["tenant"], row["stop_id"]
+    async def _forward(self, row: Row) -> None:
+        """The stop, then its end; a no to either is kept, and nobody behind it waits."""
+        key = row["tenant"], row["stop_id"]
         if row["recorded_at"] is None:
             if not await self._post("/v1/stops", _recorded(row)):
-                return False
-            await self._db.execute(SQL["stop_recorded"], tenant, stop_id)
+                await self._db.execute(SQL["stop_refused"], *key)
+                return
+            await self._db.execute(SQL["stop_recorded"], *key)
         if row["ended_at"] is not None:
-            lifted = StopLifted(
-                tenant=tenant,
-                stop_id=stop_id,
-                ended_at=row["ended_at"],
-                lifted_by=row["ended_by"],
-                on_word_of="borrower" if row["ended_by"] == BORROWER else "officer",
-                evidence=f"reply {row['reply_id']}",
-            )
-            if not await self._post(f"/v1/stops/{stop_id}:lift", lifted):
-                return False
-            await self._db.execute(SQL["stop_lifted"], tenant, stop_id)
-        return True
+            taken = await self._post(f"/v1/stops/{row['stop_id']}:lift", _lifted(row))
+            await self._db.execute(SQL["stop_lifted" if taken else "stop_refused"], *key)
 
     async def _post(self, path: str, event: StopRecorded | StopLifted) -> bool:
+        """False: policy refuses this one; _NotNow: it would take none."""
         try:
             async with self._session.post(
                 self._url + path,
@@ -175,11 +211,17 @@ class Forwarder:
                 status = response.status
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             log.get().warning("stop_not_forwarded", error=type(error).__name__)
-            return False
-        if not 200 <= status < 300:
-            log.get().error("stop_not_forwarded", status=status, stop_id=str(event.stop_id))
-            return False
-        return True
+            raise _NotNow from None
+        if 200 <= status < 300:
+            return True
+        log.get().error("stop_not_forwarded", status=status, stop_id=str(event.stop_id))
+        if status in OURS or not 400 <= status < 500:
+            raise _NotNow
+        return False
+
+
+class _NotNow(Exception):
+    """Policy is away, or turns us away whatever we bring."""
 
 
 def _recorded(row: Row) -> StopRecorded:
@@ -193,4 +235,15 @@ def _recorded(row: Row) -> StopRecorded:
         channels=(row["channel"],),
         contact_point_ids=(row["contact_point_id"],),
         source="borrower",
+    )
+
+
+def _lifted(row: Row) -> StopLifted:
+    return StopLifted(
+        tenant=row["tenant"],
+        stop_id=row["stop_id"],
+        ended_at=row["ended_at"],
+        lifted_by=row["ended_by"],
+        on_word_of="borrower" if row["ended_by"] == BORROWER else "officer",
+        evidence=f"reply {row['reply_id']}",
     )

@@ -21,6 +21,7 @@ class PolicyDouble:
         self.answers: dict[str, Redeemed] = {}  # by channel
         self.status = 200
         self.away = False
+        self.refusals: list[int] = []  # statuses of the next answers to a stop or its end
         self.drop_answers = 0
         self.send_within = timedelta(seconds=10)
         self.allowed_for = timedelta(hours=2)
@@ -65,12 +66,16 @@ class PolicyDouble:
     async def stop(self, request: web.Request) -> web.Response:
         if self.away:
             return web.Response(status=503)
+        if self.refusals:
+            return web.Response(status=self.refusals.pop(0))
         self.stops.append(await request.json())
         return web.Response(status=201)
 
     async def lift(self, request: web.Request) -> web.Response:
         if self.away:
             return web.Response(status=503)
+        if self.refusals:
+            return web.Response(status=self.refusals.pop(0))
         self.lifted.append(request.match_info["stop_id"])
         self.lifted_by.add(msgspec.json.decode(await request.read())["lifted_by"])
         return web.Response(status=204)

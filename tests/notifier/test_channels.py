@@ -128,7 +128,7 @@ async def test_no_byte_is_written_after_write_by_though_the_answer_may_come_late
     ("name", "answer", "expected"),
     [
         ("sms", (400, 21211), Rejected("21211", suppress_point=True)),
-        ("sms", (400, 21610), Rejected("21610", suppress_point=True)),
+        ("sms", (400, 21610), Rejected("21610", opted_out=True)),
         ("sms", (429, 20429), Rejected("20429", retryable=True)),
         ("sms", (401, 20003), Rejected("20003", retryable=True, stop_provider=True)),
         ("sms", (400, 21999), Rejected("21999")),

@@ -1,6 +1,7 @@
 """People who write back, or follow the link: our block first, then policy, then the answer."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,8 @@ from twilio.request_validator import RequestValidator
 from services.events.words import Channel
 from services.notifier.prepare import unsubscribe_signature
 from services.notifier.replies import load_vocabulary
-from tests.notifier.world import AUTH_TOKEN, IDENTITY, World, allowed
+from tests.notifier.test_callbacks import call_back
+from tests.notifier.world import AUTH_TOKEN, IDENTITY, PATIENCE_SECONDS, World, allowed
 
 PUBLIC = "https://reminders.example.com"
 PHONE = "+12025550143"
@@ -39,6 +41,12 @@ async def blocked(world: World) -> bool:
     return bool(value)
 
 
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
 async def test_a_stop_blocks_the_number_for_everybody_who_has_it(running: World) -> None:
     first = await running.addresses("ref-1", mobile=PHONE)
     second = await running.addresses("ref-2", mobile=PHONE)
@@ -65,11 +73,45 @@ async def test_a_stop_binds_though_policy_is_away_and_is_forwarded_later(running
     assert await blocked(running)
     assert running.policy.stops == []
     running.policy.away = False
-    for _ in range(200):
-        if running.policy.stops:
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: len(running.policy.stops) == 1)
+
+
+async def test_a_stop_that_policy_refuses_keeps_no_other_from_it(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    await running.addresses("ref-2", mobile=PHONE)
+    running.policy.refusals = [422]
+    await write(running, "STOP")
     assert len(running.policy.stops) == 1
+    assert await blocked(running)
+    refused = "SELECT stop_id::text FROM notifier.forwarded_stops WHERE refused_at IS NOT NULL"
+    (left,) = await running.owner.fetch(refused)
+    # It is asked again after a while, and is no longer listed once policy takes it.
+    await running.owner.execute(
+        "UPDATE notifier.forwarded_stops SET refused_at = now() - interval '1 day'"
+        " WHERE refused_at IS NOT NULL"
+    )
+    await until(lambda: len(running.policy.stops) == 2)
+    assert running.policy.stops[1]["stop_id"] == left["stop_id"]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await running.owner.fetch(refused):
+            await asyncio.sleep(0.02)
+
+
+async def test_an_end_that_policy_refuses_keeps_no_other_from_it(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    await running.addresses("ref-2", mobile=PHONE)
+    await write(running, "STOP")
+    running.policy.refusals = [422]
+    await write(running, "START")
+    assert len(running.policy.lifted) == 1
+
+
+async def test_a_stop_is_not_passed_over_because_our_own_key_is_refused(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    running.policy.refusals = [401, 403, 429]
+    await write(running, "STOP")
+    await until(lambda: len(running.policy.stops) == 1)
+    assert running.policy.refusals == []
 
 
 async def test_a_stop_between_permit_and_flight_keeps_the_message_back(running: World) -> None:
@@ -126,6 +168,36 @@ async def test_twilios_own_opt_out_keyword_is_a_stop(running: World) -> None:
     await running.addresses("ref-1", mobile=PHONE)
     await write(running, "whatever", OptOutType="STOP")
     assert await blocked(running)
+
+
+@pytest.mark.parametrize("heard_by", ["answer", "callback"])
+async def test_a_stop_that_only_the_provider_heard_binds_until_start(
+    running: World, heard_by: str
+) -> None:
+    borrower = await running.addresses("ref-1", mobile=PHONE)
+    event = allowed(borrower)
+    if heard_by == "answer":
+        running.http.lies.append('status:400:{"code":21610,"message":"no","status":400}')
+        await running.publish(event)
+        await running.until_state(event.reminder_id, "rejected")
+    else:
+        await running.publish(event)
+        row = await running.until_state(event.reminder_id, "accepted")
+        sid = row["provider_ref"]
+        assert await call_back(running, row["attempt_id"], "failed", sid, ErrorCode="21610") == 204
+    assert await blocked(running)
+    await until(lambda: len(running.policy.stops) == 1)
+    assert running.policy.stops[0]["borrower_id"] == str(borrower)
+    assert await running.published("borrower.replied") == []  # nobody wrote to us
+    # The lender can't undo it by giving the number again; the person can.
+    await running.addresses("ref-1", version=2, mobile=PHONE)
+    assert await blocked(running)
+    await write(running, "START")
+    assert not await blocked(running)
+    assert len(running.policy.lifted) == 1
+    again = allowed(borrower)
+    await running.publish(again)
+    await running.until_state(again.reminder_id, "accepted")
 
 
 async def test_an_unsubscribe_link_asks_by_get_and_acts_by_post(running: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from services.events.permits import Verdict
 from services.events.words import Channel
+from tests.notifier.test_inbound import write
 from tests.notifier.world import World, allowed, cancelled, refusal
 
 PHONE, MAIL, TOKEN = "+12025550143", "someone@example.com", "device-token"
@@ -169,6 +170,30 @@ async def test_a_dead_contact_point_is_told_and_never_used_again(running: World)
     assert await running.receipts(later.reminder_id) == [
         ("suppressed", "failed", "no_contact_point")
     ]
+
+
+@pytest.mark.parametrize("said_by", ["lender", "person"])
+async def test_a_dead_contact_point_lives_again_when_somebody_says_so(
+    running: World, said_by: str
+) -> None:
+    running.http.lies.append('status:400:{"code":21614,"message":"no","status":400}')
+    borrower = await running.addresses("ref-1", mobile=PHONE)
+    other = await running.addresses("ref-2", mobile=PHONE)
+    event = allowed(borrower)
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "rejected")
+    await running.addresses("ref-1", mobile=PHONE)  # the list that we have, once more: no news
+    if said_by == "lender":
+        await running.addresses("ref-1", version=2, mobile=PHONE)
+    else:
+        await write(running, "START")
+    told = await running.published("contact_point.changed")
+    for who in (borrower, other):
+        mine = [(e["version"], e["usable"]) for e in told if e["borrower_id"] == str(who)]
+        assert mine == [(1, True), (2, False), (3, True)]
+    again = allowed(other)
+    await running.publish(again)
+    await running.until_state(again.reminder_id, "accepted")
 
 
 async def test_a_no_that_passes_is_tried_again_then_falls_through(running: World) -> None:

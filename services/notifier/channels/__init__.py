@@ -43,6 +43,7 @@ class Rejected(NamedTuple):
     code: str
     retryable: bool = False  # a no that passes: try the same contact point again
     suppress_point: bool = False  # the contact point doesn't exist
+    opted_out: bool = False  # the person said stop to the provider, which holds it
     stop_provider: bool = False  # our account, not this message: everything would be refused
 
 

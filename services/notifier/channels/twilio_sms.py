@@ -34,7 +34,7 @@ REFUSALS: Mapping[int, Rejected] = MappingProxyType(
         21211: Rejected("21211", suppress_point=True),  # invalid To
         21408: Rejected("21408"),  # region not enabled
         21606: Rejected("21606"),  # From not able to send to To
-        21610: Rejected("21610", suppress_point=True),  # recipient opted out
+        21610: Rejected("21610", opted_out=True),  # said STOP; until START, which it tells us
         21611: Rejected("21611", retryable=True),  # From's queue is full
         21612: Rejected("21612"),  # no route for From and To
         21614: Rejected("21614", suppress_point=True),  # not a mobile number
@@ -60,7 +60,8 @@ STATES: Mapping[str, State] = MappingProxyType(
     }
 )
 EXPIRED_CODES = frozenset({"30036"})  # the validity period ended first
-DEAD_POINT_CODES = frozenset({"30005", "30006", "21610", "21211", "21614", "21635"})
+DEAD_POINT_CODES = frozenset({"30005", "30006", "21211", "21614", "21635"})
+OPT_OUT_CODES = frozenset({"21610"})
 
 
 class TwilioSms:
