@@ -178,7 +178,7 @@ async def _save(connection: Connection, keyring: Keyring, books: dict[Owner, Boo
                 context = at_rest(tenant, borrower_id, point_id)
                 sealed = keyring.seal(context, e.fresh.encode())
             key_id = keyring.current
-            rest = (e.given_version, e.version, e.place, e.provided_by)
+            rest = (e.given_version, e.version, e.kind, e.place, e.provided_by)
             rows.append((tenant, borrower_id, point_id, e.position, key_id, sealed, *rest))
     if rows:
         await connection.execute(SQL["save_addresses"], *map(list, zip(*rows, strict=True)))

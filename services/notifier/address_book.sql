@@ -11,8 +11,7 @@ INSERT INTO contact_points (tenant, contact_point_id, kind, country, zones)
 SELECT DISTINCT ON (1, 2) *
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[])
  ORDER BY 1, 2
-ON CONFLICT (tenant, contact_point_id) DO UPDATE SET kind = excluded.kind
- WHERE contact_points.kind <> excluded.kind
+ON CONFLICT DO NOTHING
 
 -- open_books
 INSERT INTO address_books (tenant, borrower_id, version)
@@ -30,7 +29,8 @@ SELECT b.tenant, b.borrower_id, b.version
 
 -- addresses_of
 SELECT a.tenant, a.borrower_id, a.contact_point_id, a.position, a.given_version, a.version,
-       a.removed_at IS NOT NULL AS removed, a.place, a.provided_by, p.kind
+       a.removed_at IS NOT NULL AS removed, a.place, a.provided_by,
+       coalesce(a.given_kind, p.kind) AS kind
   FROM addresses a
   JOIN contact_points p USING (tenant, contact_point_id)
  WHERE (a.tenant, a.borrower_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
@@ -42,27 +42,28 @@ UPDATE address_books b SET version = given.version
 
 -- save_addresses
 INSERT INTO addresses (tenant, borrower_id, contact_point_id, position, key_id, sealed,
-                       given_version, version, place, provided_by, removed_at)
+                       given_version, version, given_kind, place, provided_by, removed_at)
 SELECT tenant, borrower_id, contact_point_id, position, key_id, sealed, given_version, version,
-       place, provided_by, CASE WHEN sealed IS NULL THEN clock_timestamp() END
+       given_kind, place, provided_by, CASE WHEN sealed IS NULL THEN clock_timestamp() END
   FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::bytea[],
-              $7::bigint[], $8::bigint[], $9::text[], $10::text[])
+              $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[])
            AS given (tenant, borrower_id, contact_point_id, position, key_id, sealed,
-                     given_version, version, place, provided_by)
+                     given_version, version, given_kind, place, provided_by)
 ON CONFLICT (tenant, borrower_id, contact_point_id) DO UPDATE
    SET position = excluded.position, key_id = excluded.key_id, sealed = excluded.sealed,
        given_version = excluded.given_version, version = excluded.version,
-       place = excluded.place, provided_by = excluded.provided_by,
-       removed_at = excluded.removed_at
+       given_kind = excluded.given_kind, place = excluded.place,
+       provided_by = excluded.provided_by, removed_at = excluded.removed_at
 
 -- points_of
-SELECT contact_point_id, tenant, kind, country, zones, unusable_at IS NULL AS usable
+SELECT contact_point_id, tenant, country, zones, unusable_at IS NULL AS usable
   FROM contact_points
  WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 
 -- usable_addresses
 -- What these borrowers may be reached at, in the lender's order.
-SELECT a.tenant, a.borrower_id, a.contact_point_id, a.key_id, a.sealed, p.kind
+SELECT a.tenant, a.borrower_id, a.contact_point_id, a.key_id, a.sealed,
+       coalesce(a.given_kind, p.kind) AS kind
   FROM addresses a
  CROSS JOIN LATERAL (SELECT kind, unusable_at, blocked_at FROM contact_points
                       WHERE tenant = a.tenant AND contact_point_id = a.contact_point_id
@@ -91,8 +92,8 @@ UPDATE addresses a SET version = a.version + 1
  WHERE (a.tenant, a.contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
    AND a.removed_at IS NULL
    AND p.tenant = a.tenant AND p.contact_point_id = a.contact_point_id
-RETURNING a.tenant, a.borrower_id, a.contact_point_id, a.version, a.place, a.provided_by, p.kind,
-          p.country, p.zones, p.unusable_at IS NULL AS usable
+RETURNING a.tenant, a.borrower_id, a.contact_point_id, a.version, a.place, a.provided_by,
+          coalesce(a.given_kind, p.kind) AS kind, p.country, p.zones, p.unusable_at IS NULL AS usable
 
 -- block_points
 -- Waits for flights that hold the row; from the commit on none can begin.

@@ -22,7 +22,7 @@ from services.notifier.addresses import (
     normalise,
     parse_keys,
 )
-from tests.notifier.world import ADDRESS_KEY, TENANT, World
+from tests.notifier.world import ADDRESS_KEY, TENANT, World, allowed
 
 RING = Keyring(parse_keys(f"k1:{ADDRESS_KEY}"))
 
@@ -170,6 +170,24 @@ async def test_a_wrong_list_names_each_place_and_changes_nothing(running: World)
     assert status == 422
     status, _ = await running.call("PUT", "/v1/borrowers/x/contact-points", {}, Authorization="")
     assert status == 401
+
+
+async def test_what_one_borrowers_list_calls_a_number_changes_nothing_for_another(
+    running: World,
+) -> None:
+    borrower = await running.addresses("ref-1", mobile="+12025550143")
+    await running.addresses("ref-2", landline="+12025550143")
+    assert await told(running) == [("landline", 1, True), ("mobile", 1, True)]
+    event = allowed(borrower)
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "accepted")
+    # A list of a higher version says it anew of its own borrower alone.
+    await running.addresses("ref-1", version=2, landline="+12025550143")
+    assert await told(running) == [
+        ("landline", 1, True),
+        ("landline", 2, True),
+        ("mobile", 1, True),
+    ]
 
 
 def given_event(ref: str, version: int, kind: str, value: str) -> ContactPointGiven:
