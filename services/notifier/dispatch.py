@@ -9,7 +9,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from services.events.words import Channel as ChannelName
-from services.notifier.channels import NotSent, Outcome, Rejected
+from services.notifier.channels import Outcome
 from services.notifier.claims import Claimed, Claims, claim, give_up
 from services.notifier.handoff import HandOff, put_back_now
 from services.notifier.pace import Brake, Pace
@@ -87,14 +87,7 @@ class Lane:
     def _release(self, outcome: Outcome | None) -> None:
         self._free += 1
         self._changed.set()
-        now = asyncio.get_running_loop().time()
-        match outcome:
-            case None:
-                pass
-            case NotSent() | Rejected(stop_provider=True):
-                self._brake.failed(now)
-            case _:
-                self._brake.worked()
+        self._brake.hear(outcome, asyncio.get_running_loop().time())
 
 
 class Dispatcher:

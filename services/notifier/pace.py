@@ -1,5 +1,16 @@
 """How fast a provider may be asked: a token bucket, and a brake for when it is down.  Pure."""
 
+from typing import assert_never
+
+from services.notifier.channels import (
+    OUR_REASONS,
+    Accepted,
+    NotSent,
+    Outcome,
+    Rejected,
+    Unknown,
+)
+
 
 class Pace:
     """Tokens at a rate a second, at most a second's worth saved up; instants are loop seconds."""
@@ -36,6 +47,20 @@ class Brake:
     def __init__(self) -> None:
         self._failures = 0
         self._until = 0.0
+
+    def hear(self, outcome: Outcome | None, now: float) -> None:
+        """What became of a message; what never came to the provider says nothing of it."""
+        match outcome:
+            case None:
+                pass
+            case NotSent(why) if why in OUR_REASONS:
+                pass
+            case NotSent() | Unknown() | Rejected(stop_provider=True):
+                self.failed(now)
+            case Accepted() | Rejected():
+                self.worked()
+            case _:
+                assert_never(outcome)
 
     def failed(self, now: float) -> None:
         """Failures of one wave count once."""

@@ -8,6 +8,14 @@ from hypothesis import strategies as st
 
 from services.events.words import AttemptState as State
 from services.events.words import Channel, Outcome, PointKind
+from services.notifier.channels import (
+    OUR_REASONS,
+    Accepted,
+    NotSent,
+    Rejected,
+    Unknown,
+)
+from services.notifier.channels import Outcome as Answered
 from services.notifier.choose import KINDS, MAX_TRIES, Point, Tried, backoff, choose
 from services.notifier.pace import Brake, Pace
 from services.notifier.segments import is_gsm7, segments
@@ -104,6 +112,29 @@ def test_a_brake_waits_longer_each_time_then_tries_one() -> None:
     assert brake.wait(1.0) == pytest.approx(1.0)
     brake.worked()
     assert (brake.wait(1.0), brake.limit(50)) == (0.0, 50)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "before", "after"),
+    [
+        (Unknown("raised_Unavailable"), 50, 1),
+        (NotSent("connect_failed"), 50, 1),
+        (Rejected("20003", stop_provider=True), 50, 1),
+        (Accepted("SM1"), 1, 50),
+        (Rejected("21614"), 1, 50),
+        *((NotSent(ours), held, held) for ours in sorted(OUR_REASONS) for held in (1, 50)),
+        (None, 1, 1),
+        (None, 50, 50),
+    ],
+)
+def test_only_what_the_provider_did_brakes_or_frees(
+    outcome: Answered | None, before: int, after: int
+) -> None:
+    brake = Brake()
+    if before == 1:
+        brake.failed(0.0)
+    brake.hear(outcome, 1.0)
+    assert brake.limit(50) == after
 
 
 @pytest.mark.parametrize(

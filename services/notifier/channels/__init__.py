@@ -53,6 +53,10 @@ class NotSent(NamedTuple):
     why: str
 
 
+# Of these the provider is innocent.
+OUR_REASONS = frozenset({"too_late", "permit_expires", "commit_in_doubt"})
+
+
 class Unknown(NamedTuple):
     """Anything else.  It is treated as sent and never repeated."""
 
