@@ -210,15 +210,21 @@ UPDATE attempts a
 RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.priority, a.releases,
           a.channel, a.provider, a.contact_point_id, a.state, a.code, policy.gate_now() AS at
 
--- unknowns_to_look_up
-SELECT a.*, r.allowed, s.key_id, s.sealed
-  FROM attempts a
-  JOIN reminders r USING (tenant, reminder_id)
-  JOIN addresses s ON s.tenant = a.tenant AND s.borrower_id = a.borrower_id
-        AND s.contact_point_id = a.contact_point_id
- WHERE a.state = 'unknown' AND a.provider = ANY ($1::text[]) AND s.removed_at IS NULL
-   AND a.ended_at < clock_timestamp() - $2::interval
- ORDER BY a.ended_at LIMIT $3
+-- take_unknowns
+-- Those asked about longest ago, none of them again at once: each has its turn.
+UPDATE attempts a SET looked_up_at = clock_timestamp()
+  FROM (SELECT u.attempt_id, u.tenant, r.allowed, s.key_id, s.sealed
+          FROM attempts u
+          JOIN reminders r USING (tenant, reminder_id)
+          JOIN addresses s ON s.tenant = u.tenant AND s.borrower_id = u.borrower_id
+                AND s.contact_point_id = u.contact_point_id
+         WHERE u.state = 'unknown' AND u.provider = ANY ($1::text[]) AND s.removed_at IS NULL
+           AND u.ended_at < clock_timestamp() - $2::interval
+           AND (u.looked_up_at IS NULL OR u.looked_up_at < clock_timestamp() - $2::interval)
+         ORDER BY u.looked_up_at NULLS FIRST, u.ended_at LIMIT $3
+           FOR UPDATE OF u SKIP LOCKED) AS next
+ WHERE a.attempt_id = next.attempt_id AND a.tenant = next.tenant
+RETURNING a.*, next.allowed, next.key_id, next.sealed
 
 -- known_refs
 -- References of other attempts at the same contact point.

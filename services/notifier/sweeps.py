@@ -75,21 +75,21 @@ async def look_up(
 ) -> bool:
     """Ask providers that can be asked.  Finding a message is proof; not finding it is none."""
     askable = {c.provider: c for c in channels.values() if c.facts.look_up is not None}
-    rows = await db.fetch(SQL["unknowns_to_look_up"], list(askable), after, LOOK_UPS)
+    rows = await db.fetch(SQL["take_unknowns"], list(askable), after, LOOK_UPS)
     for row in rows:
         seen = await _look_up(db, preparer, askable[row["provider"]], row)
         if seen is not None:
             async with transaction(db) as connection:
                 await outbox.put(connection, (await observe(connection, [seen])).records)
-    return False
+    return len(rows) == LOOK_UPS
 
 
 async def _look_up(db: Pool, preparer: Preparer, channel: Channel, row: Row) -> Seen | None:
-    ready = preparer.prepare(_as_claimed(row))
     refs = await db.fetch(
         SQL["known_refs"], row["tenant"], row["contact_point_id"], row["attempt_id"]
     )
     try:
+        ready = preparer.prepare(_as_claimed(row))
         ref = await channel.look_up(
             message_of(ready, 1), frozenset(row["provider_ref"] for row in refs)
         )

@@ -4,8 +4,9 @@ import asyncio
 from datetime import timedelta
 
 from services.events.words import Channel
-from tests.notifier.test_states import everywhere, states
-from tests.notifier.world import World, allowed
+from services.notifier.sweeps import LOOK_UPS
+from tests.notifier.test_states import PHONE, everywhere, states
+from tests.notifier.world import PATIENCE_SECONDS, World, allowed
 
 
 async def test_an_unknown_outcome_is_never_sent_again_and_ends_as_failed(world: World) -> None:
@@ -22,6 +23,67 @@ async def test_an_unknown_outcome_is_never_sent_again_and_ends_as_failed(world: 
         ("unknown", None, None),
         ("abandoned", "failed", "outcome_unknown"),
     ]
+
+
+async def test_a_provider_that_answers_nothing_of_use_does_not_get_the_whole_queue(
+    world: World,
+) -> None:
+    await world.start(DUNWELL_SMS_CONNECTIONS="2", DUNWELL_LOOK_UP_SECONDS="60")
+    world.http.lies_by_to[PHONE] = "status:503:"
+    borrower = await everywhere(world)
+    events = [allowed(borrower) for _ in range(40)]
+    await world.publish(*events)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(world.http.requests) < 3:
+            await asyncio.sleep(0.02)
+    # The brake doubles its pauses: the time that this test may take is enough for a few.
+    assert len(world.http.requests) < 20
+    world.http.lies_by_to.clear()
+    for event in events:
+        await world.until_state(event.reminder_id, "accepted", "unknown")
+    assert len(world.http.requests) == 40
+
+
+async def as_unknown(world: World, count: int) -> None:
+    """So many attempts that the provider took, but nobody knows."""
+    await world.start()
+    for n in range(count):
+        borrower = await world.addresses(f"ref-{n}", mobile=f"+120255501{n:02}")
+        event = allowed(borrower, outstanding_minor=10_000 + n)  # no two texts are the same
+        await world.publish(event)
+        await world.until_state(event.reminder_id, "accepted")
+    await world.stop()
+    await world.owner.execute(
+        "UPDATE notifier.attempts a SET state = 'unknown', provider_ref = NULL,"
+        " ended_at = now() - interval '1 minute' + n * interval '1 millisecond'"
+        " FROM (SELECT attempt_id, row_number() OVER (ORDER BY created_at) AS n"
+        " FROM notifier.attempts) AS o"
+        " WHERE o.attempt_id = a.attempt_id"
+    )
+
+
+async def test_every_unknown_has_its_turn_however_many_there_are(world: World) -> None:
+    await as_unknown(world, LOOK_UPS + 3)
+    newest = await world.owner.fetchval(
+        "SELECT reminder_id FROM notifier.attempts ORDER BY ended_at DESC LIMIT 1"
+    )
+    world.http.listed[:-1] = []  # the provider shows only the newest
+    await world.start(DUNWELL_LOOK_UP_SECONDS="0.1")
+    await world.until_state(newest, "accepted")
+
+
+async def test_an_unknown_that_can_not_be_prepared_starves_no_other(world: World) -> None:
+    await as_unknown(world, 2)
+    oldest, newest = await world.owner.fetch(
+        "SELECT reminder_id, borrower_id FROM notifier.attempts ORDER BY ended_at"
+    )
+    await world.owner.execute(
+        "UPDATE notifier.addresses SET key_id = 'gone' WHERE borrower_id = $1",
+        oldest["borrower_id"],
+    )
+    await world.start(DUNWELL_LOOK_UP_SECONDS="0.1")
+    await world.until_state(newest["reminder_id"], "accepted")
+    assert await world.state(oldest["reminder_id"]) == "unknown"
 
 
 async def test_a_look_up_that_finds_the_message_proves_it(world: World) -> None:
