@@ -28,6 +28,9 @@ _ASK = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Unsubscrib
 <button>Unsubscribe</button></form></body></html>"""
 _DONE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Unsubscribed</title>
 <body><p>You will get no more reminders at this e-mail address.</p></body></html>"""
+_UNKNOWN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not unsubscribed</title>
+<body><p>We no longer know the message that this link came with, so nothing was changed. Please use
+the link of a newer message, or tell your lender.</p></body></html>"""
 
 
 class Inbound:
@@ -64,7 +67,7 @@ class Inbound:
             await outbox.put(connection, records)
         self._relay.nudge()
         if records and heard.meaning in ("stop", "start"):
-            await self._forwarder.forward()
+            await self._forwarder.forward_soon()
 
 
 def inbound_routes(
@@ -106,6 +109,8 @@ def unsubscribe_routes(db: Pool, inbound: Inbound, key: bytes) -> Sequence[web.R
 
     async def act(request: web.Request) -> web.Response:
         attempt_id, points = await point_of(request)
+        if not points:
+            return web.Response(status=404, text=_UNKNOWN, content_type="text/html")
         ref = f"unsubscribe/{attempt_id}/{datetime.now(UTC).date()}"
         await inbound.heard(points, message_ref=ref, channel=Channel.EMAIL, heard=SAID_STOP)
         CALLBACKS.labels("smtp", "stop").inc()

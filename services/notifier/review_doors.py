@@ -36,7 +36,7 @@ def review_routes(db: Pool, forwarder: Forwarder, api_keys: ApiKeys) -> list[web
         async with transaction(db) as connection:
             settled = await reviews.settle(connection, tenant, review_id, settling, how)
         if how == "lifted":
-            await forwarder.forward()  # what policy can't take now is taken later, by a sweep
+            await forwarder.forward_soon()
         return json_response(settled)
 
     return [

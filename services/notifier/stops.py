@@ -1,6 +1,7 @@
 """A person said stop, or start: our own block first, then policy, then the answer."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from services.runtime.database import Connection, Pool
 from services.runtime.queries import columns
 
 POLICY_SECONDS = 3.0
+DOOR_SECONDS = 5.0  # Twilio waits 15 s for an answer
 BORROWER = "borrower"  # `ended_by` where the person said start; else who settled the review
 FORWARD_BATCH = 200
 REFUSED_WAIT = timedelta(minutes=15)  # and an error in the log each time
@@ -174,6 +176,12 @@ class Forwarder:
             "Authorization": f"Bearer {service_key}",
             "Content-Type": "application/json",
         }
+
+    async def forward_soon(self) -> None:
+        """For a door: what can't be taken while its caller may be kept waiting, the sweep takes."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DOOR_SECONDS):
+                await self.forward()
 
     async def forward(self) -> bool:
         """Everything that waits, oldest first; True if there may be more."""

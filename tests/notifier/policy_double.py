@@ -1,5 +1,6 @@
 """Policy's doors as the notifier needs them, answering as a test wants."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,7 @@ class PolicyDouble:
         self.status = 200
         self.away = False
         self.refusals: list[int] = []  # statuses of the next answers to a stop or its end
+        self.stop_delay = 0.0
         self.drop_answers = 0
         self.send_within = timedelta(seconds=10)
         self.allowed_for = timedelta(hours=2)
@@ -68,6 +70,7 @@ class PolicyDouble:
             return web.Response(status=503)
         if self.refusals:
             return web.Response(status=self.refusals.pop(0))
+        await asyncio.sleep(self.stop_delay)
         self.stops.append(await request.json())
         return web.Response(status=201)
 

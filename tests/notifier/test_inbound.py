@@ -76,6 +76,16 @@ async def test_a_stop_binds_though_policy_is_away_and_is_forwarded_later(running
     await until(lambda: len(running.policy.stops) == 1)
 
 
+async def test_a_slow_policy_does_not_keep_the_provider_waiting(running: World) -> None:
+    for n in range(6):
+        await running.addresses(f"ref-{n}", mobile=PHONE)
+    running.policy.stop_delay = 1.5
+    assert await write(running, "STOP") == 200
+    assert await blocked(running)
+    assert len(running.policy.stops) < 6  # answered before policy had them all
+    await until(lambda: len({stop["stop_id"] for stop in running.policy.stops}) == 6)
+
+
 async def test_a_stop_that_policy_refuses_keeps_no_other_from_it(running: World) -> None:
     await running.addresses("ref-1", mobile=PHONE)
     await running.addresses("ref-2", mobile=PHONE)
@@ -218,6 +228,14 @@ async def test_an_unsubscribe_link_asks_by_get_and_acts_by_post(running: World) 
     wrong = path[:-1] + ("0" if path[-1] != "0" else "1")
     async with running.session.post(running.url + wrong) as response:
         assert response.status == 404
+
+
+async def test_a_link_whose_message_is_no_longer_known_promises_nothing(running: World) -> None:
+    attempt_id = uuid4()
+    path = f"/v1/unsubscribe/{attempt_id}/{unsubscribe_signature(IDENTITY.encode(), attempt_id)}"
+    async with running.session.post(running.url + path) as response:
+        assert response.status == 404
+        assert "nothing was changed" in await response.text()
 
 
 @pytest.mark.parametrize(
