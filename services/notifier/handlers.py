@@ -1,7 +1,7 @@
 """What the notifier does with what it is told: allowed, cancelled, an address."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 
@@ -21,7 +21,7 @@ from services.notifier.addresses import (
 )
 from services.notifier.receipts import booked, receipt
 from services.notifier.store import SQL, NewAttempt, add_attempts, first_attempt_id
-from services.runtime import outbox
+from services.runtime import clock, outbox
 from services.runtime.consume import Rejection
 from services.runtime.database import Connection
 from services.runtime.identity import surrogate
@@ -119,7 +119,7 @@ async def on_contact_point_given(
             given.append(Given(event.tenant, borrower_id, event.version, (address,), whole=False))
     if given:
         records, _ = await address_book.write(
-            connection, keys.identity, keys.ring, given, datetime.now(UTC)
+            connection, keys.identity, keys.ring, given, await clock.gate_now(connection)
         )
         await outbox.put(connection, records)
     return rejections
