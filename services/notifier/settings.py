@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.notifier.addresses import parse_keys
+from services.notifier.channels.google_token import read_service_account
 from services.runtime.settings import ServiceSettings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -63,6 +64,13 @@ class Settings(ServiceSettings):
     def _keys(cls, keys: SecretStr) -> SecretStr:
         parse_keys(keys.get_secret_value())
         return keys
+
+    @field_validator("fcm_service_account_file")
+    @classmethod
+    def _account(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            read_service_account(path)
+        return path
 
     @field_validator("sender_name", "mail_from")
     @classmethod

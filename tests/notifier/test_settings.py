@@ -1,5 +1,11 @@
 """Wrong settings stop the start with a sentence that names the variable, and no secret."""
 
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
 import asyncpg
 import pytest
 
@@ -19,6 +25,8 @@ from tests.notifier.world import World, allowed
         ({"DUNWELL_MAIL_FROM": ""}, "DUNWELL_MAIL_FROM"),
         ({"DUNWELL_SENDER_NAME": "a\nb"}, "DUNWELL_SENDER_NAME"),
         ({"DUNWELL_SERVICE_KEY": ""}, "DUNWELL_SERVICE_KEY"),
+        ({"DUNWELL_FCM_SERVICE_ACCOUNT_FILE": "/no/such"}, "ACCOUNT_FILE: cannot read that file"),
+        ({"DUNWELL_FCM_SERVICE_ACCOUNT_FILE": __file__}, "ACCOUNT_FILE: is not a service account"),
     ],
 )
 async def test_a_wrong_variable_is_named(world: World, change: dict[str, str], named: str) -> None:
@@ -35,6 +43,33 @@ async def test_no_channel_at_all_is_refused(world: World) -> None:
     }
     with pytest.raises(SettingsError, match="no channel"):
         read(Settings, bare)
+
+
+async def test_a_private_key_that_is_none_is_named_and_not_quoted(world: World) -> None:
+    path = Path(world.settings["DUNWELL_FCM_SERVICE_ACCOUNT_FILE"])
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"private_key": "not a key"}))
+    with pytest.raises(SettingsError, match="ACCOUNT_FILE: has a private_key that is none") as said:
+        read(Settings, world.settings)
+    assert "not a key" not in str(said.value)
+
+
+async def test_a_stepped_clock_without_the_sandbox_ends_the_process_with_a_sentence(
+    world: World,
+) -> None:
+    owner = await asyncpg.connect(world.database.admin_dsn)
+    await clock.install_stepped(owner, await clock.gate_now(owner))
+    await owner.close()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.notifier",
+        env=os.environ | world.settings,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    assert b"set DUNWELL_SANDBOX=1" in said
+    assert b"Traceback" not in said
 
 
 async def test_a_stepped_clock_sends_to_the_sandbox_only(world: World) -> None:

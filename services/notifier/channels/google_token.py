@@ -50,11 +50,20 @@ class _Granted(msgspec.Struct):
 def read_service_account(path: Path) -> ServiceAccount:
     """The key file; ValueError says what is wrong without quoting it."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ServiceAccount)
+        account = msgspec.json.decode(path.read_bytes(), type=ServiceAccount)
     except OSError as error:
         raise ValueError(f"cannot read that file ({error.strerror})") from None
     except msgspec.MsgspecError:
         raise ValueError("is not a service account's JSON key file") from None
+    try:
+        _signer(account)
+    except ValueError:
+        raise ValueError("has a private_key that is none") from None
+    return account
+
+
+def _signer(account: ServiceAccount) -> crypt.RSASigner:
+    return crypt.RSASigner.from_string(account.private_key, account.private_key_id)
 
 
 class GoogleToken:
@@ -63,7 +72,7 @@ class GoogleToken:
     def __init__(self, transport: Transport, account: ServiceAccount) -> None:
         self._transport = transport
         self._account = account
-        self._signer = crypt.RSASigner.from_string(account.private_key, account.private_key_id)
+        self._signer = _signer(account)
         self._token = ""
         self._fresh_until = 0.0
         self._refreshing: asyncio.Task[None] | None = None
