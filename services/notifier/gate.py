@@ -7,7 +7,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from services.events.permits import Redeem, RedeemAnswer, Redeemed, RedeemRequest
+from services.events.permits import Redeem, RedeemAnswer, Redeemed, RedeemRequest, Verdict
 from services.runtime import log
 
 REDEEM_SECONDS = 5.0
@@ -52,6 +52,10 @@ class Gate:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise NoAnswer("unreadable") from None
         answers = {result.attempt_id: result for result in results}
-        if any(redeem.attempt_id not in answers for redeem in redeems):
+        if not all(_complete(answers.get(redeem.attempt_id)) for redeem in redeems):
             raise NoAnswer("incomplete")
         return answers
+
+
+def _complete(answer: Redeemed | None) -> bool:
+    return answer is not None and (answer.verdict is not Verdict.DEFER or answer.until is not None)

@@ -112,6 +112,17 @@ async def test_an_intent_waits_while_policy_is_away_and_keeps_its_id(running: Wo
     assert len({redeem.attempt_id for redeem in running.policy.redeemed}) == 1
 
 
+async def test_a_deferral_without_an_end_is_no_answer(running: World) -> None:
+    running.policy.answers["sms"] = refusal(Verdict.DEFER, "contact_window")
+    event = allowed(await everywhere(running))
+    await running.publish(event)
+    while len(running.policy.redeemed) < 2:
+        await asyncio.sleep(0.05)
+    assert await running.state(event.reminder_id) == "intent"
+    running.policy.answers.clear()
+    await running.until_state(event.reminder_id, "accepted")
+
+
 async def test_a_dropped_redeem_answer_is_asked_for_again_under_the_same_id(
     running: World,
 ) -> None:
