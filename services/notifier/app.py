@@ -82,9 +82,10 @@ async def run(settings: Settings) -> None:
         forwarder = Forwarder(db, session, settings.policy_url, service_key)
         inbound = Inbound(db, relay, forwarder, identity)
         gate = Gate(session, settings.policy_url, service_key)
-        lanes = _lanes(settings, db, gate, relay, completions, channels)
+        wake = asyncio.Event()
+        lanes = _lanes(settings, db, gate, relay, completions, channels, wake)
         providers = {name: channel.provider for name, channel in channels.items()}
-        dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers)
+        dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers, wake)
         health = admin.Health()
         health.ready("database", partial(database.answers, db))
         routes = _routes(settings, db, intake, inbound, forwarder, callbacks)
@@ -135,6 +136,7 @@ def _lanes(
     relay: Outbox,
     completions: Completions,
     channels: Mapping[ChannelName, Channel],
+    wake: asyncio.Event,
 ) -> dict[ChannelName, Lane]:
     """A lane a channel, as fast as its provider's limits allow."""
     paces = pace_of(settings)
@@ -151,6 +153,7 @@ def _lanes(
                 retry_after=timedelta(seconds=settings.retry_seconds),
             ),
             *paces[name],
+            wake,
         )
         for name, channel in channels.items()
     }

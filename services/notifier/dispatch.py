@@ -11,7 +11,7 @@ from uuid import UUID
 from services.events.words import Channel as ChannelName
 from services.notifier.channels import Outcome
 from services.notifier.claims import Claimed, Claims, claim, give_up
-from services.notifier.handoff import HandOff, put_back_now
+from services.notifier.handoff import HandOff, log_failure, put_back_now
 from services.notifier.pace import Brake, Pace
 from services.notifier.prepare import Preparer, Ready
 from services.notifier.store import put_back
@@ -30,7 +30,7 @@ MARGIN_SECONDS = 15.0  # of a claim's lease, kept for redeeming and committing
 class Lane:
     """One channel's queue, its free connections, its pace and its brake."""
 
-    def __init__(self, hand_off: HandOff, slots: int, rate: float) -> None:
+    def __init__(self, hand_off: HandOff, slots: int, rate: float, taken: asyncio.Event) -> None:
         self.capacity = max(1, min(2 * slots, int(2 * rate)))
         self.waiting: deque[Ready] = deque()
         self._hand_off = hand_off
@@ -39,7 +39,7 @@ class Lane:
         self._brake = Brake()
         self._changed = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
-        self.taken = asyncio.Event()  # there is room again
+        self._taken = taken  # of all lanes: there is room again
 
     @property
     def crowded(self) -> bool:
@@ -77,12 +77,13 @@ class Lane:
         taken = [self.waiting.popleft() for _ in range(self._pace.take(wanted, now))]
         # A claim that is about to expire belongs to whoever takes it over.
         batch = [ready for ready in taken if now < ready.claimed.leased_until - MARGIN_SECONDS]
-        self.taken.set()
+        self._taken.set()
         if batch:
             self._free -= len(batch)
             task = asyncio.create_task(self._hand_off.carry(batch, self._release))
             self._batches.add(task)
             task.add_done_callback(self._batches.discard)
+            task.add_done_callback(log_failure)
 
     def _release(self, outcome: Outcome | None) -> None:
         self._free += 1
@@ -100,15 +101,14 @@ class Dispatcher:
         preparer: Preparer,
         lanes: Mapping[ChannelName, Lane],
         providers: Mapping[ChannelName, str],
+        wake: asyncio.Event,
     ) -> None:
         self._db = db
         self._owner = owner
         self._preparer = preparer
         self._lanes = lanes
         self._providers = providers
-        self._wake = asyncio.Event()
-        for lane in lanes.values():
-            lane.taken = self._wake
+        self._wake = wake
 
     def nudge(self) -> None:
         """There may be new intents."""

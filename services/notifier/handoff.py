@@ -33,7 +33,6 @@ WIRE_SECONDS = 8.0
 LEASE_MARGIN_SECONDS = 4.0
 SHORTEST_VALIDITY_SECONDS = 1
 NO_ANSWER_WAIT = timedelta(seconds=1)
-HELD_WAIT = timedelta(seconds=15)
 
 
 class Permitted(NamedTuple):
@@ -91,6 +90,7 @@ class HandOff:
                 sending = asyncio.create_task(self._send(flight, release))
                 self._flights.add(sending)
                 sending.add_done_callback(self._flights.discard)
+                sending.add_done_callback(log_failure)
         finally:
             for _ in range(landed):
                 release(None)
@@ -112,7 +112,6 @@ class HandOff:
         permitted: list[Permitted] = []
         expired: list[Ready] = []
         refusals: list[tuple[Held, str, str | None]] = []
-        held: list[Held] = []
         for ready in batch:
             answer = answers[ready.claimed.held.attempt_id]
             match answer.verdict:
@@ -124,12 +123,8 @@ class HandOff:
                         permitted.append(yes)
                 case Verdict.SUPPRESS:
                     refusals.append((ready.claimed.held, State.SUPPRESSED, answer.code))
-                case Verdict.DEFER if answer.until is None:
-                    held.append(ready.claimed.held)
                 case Verdict.DEFER:
                     refusals.append((ready.claimed.held, State.DEFERRED, answer.code))
-        if held:
-            await self._put_back(held, HELD_WAIT)
         return await self._commit(permitted, refusals, expired)
 
     async def _commit(
@@ -267,6 +262,12 @@ def _permitted(ready: Ready, answer: Redeemed, asked_at: float) -> Permitted | N
     if left < SHORTEST_VALIDITY_SECONDS + 1:
         return None
     return Permitted(ready, answer, answer.send_by, answer.allowed_until, asked_at + left)
+
+
+def log_failure(task: asyncio.Task[None]) -> None:
+    """A task that nobody awaits must not fail unseen; its leases sort out what it held."""
+    if not task.cancelled() and (error := task.exception()):
+        log.get().error("hand_off_failed", error=type(error).__name__)
 
 
 async def put_back_now(db: Pool, held: Sequence[Held], wait: timedelta) -> None:

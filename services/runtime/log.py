@@ -44,7 +44,8 @@ def configure(
     service: str, format_: Literal["json", "console"] = "json", level: str = "info"
 ) -> None:
     """Set up structlog once, at the start of a process."""
-    # asyncio's and aiohttp's own loggers quote requests and exceptions: only their class gets out.
+    # asyncio's and aiohttp's own loggers quote requests and exceptions: they are silenced.  A task
+    # that nobody awaits has to log the class of its failure itself.
     logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr, format="%(message)s")
     renderer: Any = (
         structlog.processors.JSONRenderer(serializer=lambda event, **_: msgspec.json.encode(event))

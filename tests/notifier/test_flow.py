@@ -1,6 +1,11 @@
 """From an allowed reminder to a receipt, through the real service."""
 
+import asyncio
+
+import structlog
+
 from services.events.words import Channel
+from services.notifier.handoff import log_failure
 from tests.notifier.world import World, allowed
 
 
@@ -31,3 +36,15 @@ async def test_every_channel_carries_a_reminder(running: World) -> None:
         await running.until_state(event.reminder_id, "accepted")
     assert len(running.http.requests) == 2
     assert len(running.mail.mails) == 1
+
+
+async def test_a_task_that_fails_unseen_is_logged_by_its_class_alone() -> None:
+    async def fails() -> None:
+        raise ValueError("+12025550143")
+
+    with structlog.testing.capture_logs() as said:
+        task = asyncio.create_task(fails())
+        task.add_done_callback(log_failure)
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+    assert said == [{"event": "hand_off_failed", "error": "ValueError", "log_level": "error"}]
