@@ -14,14 +14,11 @@ from services.events.loans import CandidateZone
 from services.events.words import Place, PointKind, ProvidedBy
 from services.notifier.addresses import Address, Keyring, at_rest, contact_point_id
 from services.notifier.choose import CHANNELS_OF
-from services.notifier.store import Row
+from services.notifier.store import SOURCE, Owner, Row
 from services.runtime import queries
 from services.runtime.database import Connection
 
 SQL = queries.load(Path(__file__).with_name("address_book.sql"))
-SOURCE = "/dunwell/notifier"
-
-Owner = tuple[str, UUID]
 
 
 class Given(NamedTuple):

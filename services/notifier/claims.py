@@ -16,7 +16,9 @@ from services.notifier.receipts import receipt
 from services.notifier.store import (
     SQL,
     Held,
+    Owner,
     Row,
+    decode_allowed,
     fail_reminders,
     history,
     put_back,
@@ -29,8 +31,6 @@ from services.runtime.queries import columns
 LEASE_SECONDS = 30.0
 ASIDE = timedelta(seconds=1)
 NO_CONTACT_POINT = "no_contact_point"
-
-_decode = msgspec.json.Decoder(ReminderAllowed).decode
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -51,10 +51,6 @@ class Claims(msgspec.Struct, frozen=True):
     claimed: list[Claimed]
     seen: int
     crowded: frozenset[Channel]
-
-
-Owner = tuple[str, UUID]
-"""(tenant, borrower_id)"""
 
 
 async def points_of(connection: Connection, owners: Collection[Owner]) -> dict[Owner, list[Point]]:
@@ -94,7 +90,7 @@ async def claim(
         left = dict(room)
         crowded: set[Channel] = set()
         for row in rows:
-            allowed = _decode(row["allowed"])
+            allowed = decode_allowed(row["allowed"])
             chosen = choose(
                 allowed.channels,
                 providers,

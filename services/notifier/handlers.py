@@ -45,9 +45,7 @@ async def on_reminder_allowed(
 ) -> Sequence[Rejection]:
     """An intent a reminder; a higher emission re-arms it, from IN_FLIGHT on it is ignored."""
     newest: dict[tuple[str, object], ReminderAllowed] = {}
-    for envelope in batch:
-        event = envelope.event
-        assert isinstance(event, ReminderAllowed)
+    for event in [e.event for e in batch if isinstance(e.event, ReminderAllowed)]:
         key = event.tenant, event.reminder_id
         if key not in newest or newest[key].emission < event.emission:
             newest[key] = event
@@ -85,11 +83,8 @@ async def on_reminder_cancelled(
     connection: Connection, batch: Sequence[Envelope]
 ) -> Sequence[Rejection]:
     """A tombstone, whatever arrives later; an intent ends, what is in flight stays."""
-    events = {}
-    for envelope in batch:
-        event = envelope.event
-        assert isinstance(event, ReminderCancelled)
-        events[event.tenant, event.reminder_id] = event
+    cancelled = [e.event for e in batch if isinstance(e.event, ReminderCancelled)]
+    events = {(event.tenant, event.reminder_id): event for event in cancelled}
     given = ((e.tenant, e.reminder_id, e.borrower_id, e.cancelled_at) for e in events.values())
     await connection.execute(SQL["cancel_reminders"], *columns(given, 4))
     rows = await connection.fetch(SQL["suppress_cancelled"], *columns(events, 2))
@@ -107,7 +102,8 @@ async def on_contact_point_given(
     rejections, given = [], []
     for envelope in batch:
         event = envelope.event
-        assert isinstance(event, ContactPointGiven)
+        if not isinstance(event, ContactPointGiven):
+            continue
         try:
             address = normalise(_opened(keys.ring, event))
         except Unsealable as error:

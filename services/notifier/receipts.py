@@ -10,10 +10,8 @@ from services.events.codec import Record, borrower_key, derived_id, encode
 from services.events.deliveries import DeliveryAttempted, DeliveryReceipt
 from services.events.words import AttemptState as State
 from services.events.words import Channel, Outcome
-from services.notifier.store import Row
+from services.notifier.store import SOURCE, Row
 from services.runtime.metrics import ATTEMPTS
-
-SOURCE = "/dunwell/notifier"
 
 # An intent that found no contact point to try reached no channel either, but its end must be told.
 NOWHERE = "none"

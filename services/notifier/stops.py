@@ -15,9 +15,9 @@ from services.events.deliveries import BorrowerReplied
 from services.events.stops import StopLifted, StopRecorded
 from services.events.words import Channel
 from services.notifier import address_book
-from services.notifier.address_book import SOURCE, SQL
+from services.notifier.address_book import SQL
 from services.notifier.replies import SAID_STOP, Heard
-from services.notifier.store import Row
+from services.notifier.store import SOURCE, Row
 from services.runtime import log
 from services.runtime.database import Connection, Pool
 from services.runtime.queries import columns

@@ -7,8 +7,10 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from services.events.codec import derived_id
+from services.events.reminders import ReminderAllowed
 from services.notifier.choose import Tried
 from services.runtime import queries
 from services.runtime.database import Connection
@@ -16,9 +18,17 @@ from services.runtime.queries import columns
 
 SQL = queries.load(Path(__file__).with_name("queries.sql"))
 
+SOURCE = "/dunwell/notifier"
+"""The notifier's name in what it publishes"""
+
 Row: TypeAlias = "asyncpg.Record"
 Key = tuple[str, UUID]
 """(tenant, reminder_id)"""
+Owner = tuple[str, UUID]
+"""(tenant, borrower_id)"""
+
+decode_allowed = msgspec.json.Decoder(ReminderAllowed).decode
+"""Of `reminders.allowed`"""
 
 
 class NewAttempt(NamedTuple):

@@ -4,9 +4,6 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-import msgspec
-
-from services.events.reminders import ReminderAllowed
 from services.events.words import Channel
 from services.notifier.choose import backoff, choose
 from services.notifier.claims import points_of
@@ -14,14 +11,13 @@ from services.notifier.store import (
     NewAttempt,
     Row,
     add_attempts,
+    decode_allowed,
     fail_reminders,
     history,
     next_attempt_id,
     reminders_of,
 )
 from services.runtime.database import Connection
-
-_decode = msgspec.json.Decoder(ReminderAllowed).decode
 
 
 async def follow(
@@ -46,7 +42,7 @@ async def follow(
         reminder = reminders[key]
         if reminder["cancelled_at"] or reminder["failed_at"]:
             continue
-        allowed = _decode(reminder["allowed"])
+        allowed = decode_allowed(reminder["allowed"])
         mine = points.get((row["tenant"], row["borrower_id"]), ())
         chosen = choose(allowed.channels, channels, mine, tried.get(key, ()))
         if chosen is None:

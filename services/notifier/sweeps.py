@@ -5,9 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import NoReturn
 
-import msgspec
-
-from services.events.reminders import ReminderAllowed
 from services.events.words import AttemptState as State
 from services.events.words import Channel as ChannelName
 from services.events.words import Outcome, PointKind
@@ -17,15 +14,13 @@ from services.notifier.claims import Claimed
 from services.notifier.observe import Seen, observe
 from services.notifier.prepare import Preparer, message_of
 from services.notifier.receipts import receipt
-from services.notifier.store import SQL, Held, Row
+from services.notifier.store import SQL, Held, Row, decode_allowed
 from services.runtime import log, outbox
 from services.runtime.database import Pool, transaction
 
 BATCH = 500
 LOOK_UPS = 20
 OUTCOME_UNKNOWN = "outcome_unknown"
-
-_decode = msgspec.json.Decoder(ReminderAllowed).decode
 
 
 async def every(seconds: float, what: str, sweep: Callable[[], Awaitable[bool]]) -> NoReturn:
@@ -107,7 +102,7 @@ def _as_claimed(row: Row) -> Claimed:
         held=Held(row["attempt_id"], row["tenant"], row["epoch"]),
         emission=row["emission"],
         releases=(),
-        allowed=_decode(row["allowed"]),
+        allowed=decode_allowed(row["allowed"]),
         channel=ChannelName(row["channel"]),
         point=Point(row["contact_point_id"], PointKind.MOBILE, row["key_id"], row["sealed"]),
         leased_until=0.0,
