@@ -43,6 +43,7 @@ class Entry(msgspec.Struct):
     provided_by: ProvidedBy
     fresh: str | None = None
     changed: bool = False
+    added: bool = False  # the list before had it not
 
 
 class Book(msgspec.Struct):
@@ -95,6 +96,7 @@ def _enter(book: Book, point_id: str, address: Address, place: int, given: Given
         provided_by=address.provided_by,
         fresh=address.value,
         changed=True,
+        added=old is None or old.removed,
     )
 
 
@@ -118,16 +120,19 @@ async def write(
     ]
     await _save(connection, keyring, books)
     told = await _told(connection, books, now)
-    return told + await revive(connection, _given_anew(books), now), answers
+    return told + await revive(connection, _added(books), now), answers
 
 
-def _given_anew(books: dict[Owner, Book]) -> set[tuple[str, str]]:
-    """Contact points that a list named which is newer than what we had."""
+def _added(books: dict[Owner, Book]) -> set[tuple[str, str]]:
+    """Contact points that a lender had not, or took away and gives again.
+
+    Not those that are only named once more: a nightly list would bring every dead number back.
+    """
     return {
         (tenant, point_id)
         for (tenant, _), book in books.items()
         for point_id, entry in book.entries.items()
-        if entry.fresh is not None and not entry.removed
+        if entry.added and not entry.removed
     }
 
 

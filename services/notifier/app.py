@@ -29,7 +29,7 @@ from services.notifier.prepare import Preparer
 from services.notifier.render import load_templates
 from services.notifier.replies import load_vocabulary
 from services.notifier.review_doors import review_routes
-from services.notifier.settings import Settings
+from services.notifier.settings import Settings, parse_names
 from services.notifier.stops import Forwarder
 from services.runtime import admin, clock, database, log
 from services.runtime.apikeys import ApiKeys
@@ -55,7 +55,8 @@ async def run(settings: Settings) -> None:
     preparer = Preparer(
         templates=load_templates(),
         ring=ring,
-        senders={"": settings.sender_name},
+        sender=settings.sender_name,
+        senders=parse_names(settings.sender_names),
         public_url=settings.public_url,
         unsubscribe_key=identity,
     )

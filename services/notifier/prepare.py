@@ -34,7 +34,8 @@ class Preparer(msgspec.Struct, frozen=True):
 
     templates: TemplateSet
     ring: Keyring
-    senders: Mapping[str, str]  # by tenant; "" is everybody else's
+    sender: str  # who writes, in the texts
+    senders: Mapping[str, str]  # the same for tenants with a name of their own
     public_url: str
     unsubscribe_key: bytes
 
@@ -51,7 +52,7 @@ class Preparer(msgspec.Struct, frozen=True):
             self.templates,
             allowed,
             claimed.channel,
-            sender=self.senders.get(tenant) or self.senders[""],
+            sender=self.senders.get(tenant, self.sender),
             unsubscribe_url=url,
         )
         point = claimed.point

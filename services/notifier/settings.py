@@ -6,11 +6,29 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.events.base import TENANT_PATTERN
 from services.notifier.addresses import parse_keys
 from services.notifier.channels.google_token import read_service_account
 from services.runtime.settings import ServiceSettings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def parse_names(text: str) -> dict[str, str]:
+    """Who writes, by tenant: `acme=Acme Bank;zeta=Zeta Credit`.  ValueError says what is wrong."""
+    names: dict[str, str] = {}
+    for entry in filter(None, map(str.strip, text.split(";"))):
+        tenant, _, name = (part.strip() for part in entry.partition("="))
+        if not TENANT_PATTERN.match(tenant) or not 1 <= len(name) <= 60 or tenant in names:
+            raise ValueError("must be tenant=name;tenant=name, a tenant once, a name of 1 to 60")
+        names[tenant] = _line(name)
+    return names
+
+
+def _line(text: str) -> str:
+    if not text.isprintable() or "=?" in text:
+        raise ValueError("must be one printable line")
+    return text
 
 
 class Settings(ServiceSettings):
@@ -24,6 +42,9 @@ class Settings(ServiceSettings):
     public_url: str = Field(description="what providers call back; signatures are checked by it")
     address_keys: SecretStr = Field(description="id:base64key,… the first seals, all open")
     sender_name: str = Field(default="Your lender", min_length=1, max_length=60)
+    sender_names: str = Field(
+        default="", description="tenant=name;tenant=name, where a tenant has one of its own"
+    )
 
     twilio_account_sid: str | None = None
     twilio_auth_token: SecretStr | None = None
@@ -75,8 +96,12 @@ class Settings(ServiceSettings):
     @field_validator("sender_name", "mail_from")
     @classmethod
     def _one_line(cls, text: str | None) -> str | None:
-        if text is not None and (not text.isprintable() or "=?" in text):
-            raise ValueError("must be one printable line")
+        return None if text is None else _line(text)
+
+    @field_validator("sender_names")
+    @classmethod
+    def _names(cls, text: str) -> str:
+        parse_names(text)
         return text
 
     @model_validator(mode="after")

@@ -26,6 +26,20 @@ async def test_an_allowed_reminder_is_redeemed_then_sent_then_told(running: Worl
     assert attempt["attempt_id"] == str(row["attempt_id"])
 
 
+async def test_each_tenants_messages_come_in_its_own_name(world: World) -> None:
+    for names, said in (
+        ("harbor=Harbor Bank;bay=Bay Credit", "Harbor Bank"),
+        ("", "Harbor Lending"),
+    ):
+        await world.start(DUNWELL_SENDER_NAMES=names)
+        borrower = await world.addresses("ref-1", mobile="+12025550143")
+        event = allowed(borrower)
+        await world.publish(event)
+        await world.until_state(event.reminder_id, "accepted")
+        assert said in world.http.requests[-1]["body"]
+        await world.stop()
+
+
 async def test_every_channel_carries_a_reminder(running: World) -> None:
     borrower = await running.addresses(
         "ref-1", mobile="+12025550143", email="someone@example.com", app="device-token-1"

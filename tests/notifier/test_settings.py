@@ -24,6 +24,8 @@ from tests.notifier.world import World, allowed
         ({"DUNWELL_TWILIO_FROM": ""}, "DUNWELL_TWILIO_FROM"),
         ({"DUNWELL_MAIL_FROM": ""}, "DUNWELL_MAIL_FROM"),
         ({"DUNWELL_SENDER_NAME": "a\nb"}, "DUNWELL_SENDER_NAME"),
+        ({"DUNWELL_SENDER_NAMES": "harbor=A;harbor=B"}, "DUNWELL_SENDER_NAMES"),
+        ({"DUNWELL_SENDER_NAMES": "Harbor Lending"}, "DUNWELL_SENDER_NAMES"),
         ({"DUNWELL_SERVICE_KEY": ""}, "DUNWELL_SERVICE_KEY"),
         ({"DUNWELL_FCM_SERVICE_ACCOUNT_FILE": "/no/such"}, "ACCOUNT_FILE: cannot read that file"),
         ({"DUNWELL_FCM_SERVICE_ACCOUNT_FILE": __file__}, "ACCOUNT_FILE: is not a service account"),
