@@ -35,7 +35,7 @@ class DeliveryReceipt(Event, frozen=True, kw_only=True):
     emission: Count
     borrower_id: UUID
     contact_point_id: Text
-    channel: Channel
+    channel: Channel  # means nothing where the provider is `none`: no channel was tried
     provider: Text
     state: AttemptState
     at: Instant  # business time
