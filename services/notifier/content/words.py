@@ -2,11 +2,10 @@
 
 from typing import get_args
 
-from services.events.words import Element, Label, OptOut
+from services.events.words import Element, Label
 
 LABELS: tuple[Label, ...] = get_args(Label)
 ELEMENTS: tuple[Element, ...] = get_args(Element)
-OPT_OUTS: tuple[OptOut, ...] = get_args(OptOut)
 
 # No reminder of ours needs any of these, whatever the pack, the stage or the place.
 NEVER: frozenset[Label] = frozenset(
