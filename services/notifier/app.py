@@ -88,6 +88,7 @@ async def run(settings: Settings) -> None:
         providers = {name: channel.provider for name, channel in channels.items()}
         dispatcher = Dispatcher(db, uuid4(), preparer, lanes, providers, wake)
         health = admin.Health()
+        health.live("claim", dispatcher.dead)
         health.ready("database", partial(database.answers, db))
         routes = _routes(settings, db, intake, inbound, forwarder, callbacks)
         await stack.enter_async_context(

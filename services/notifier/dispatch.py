@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -24,6 +25,7 @@ CLAIM = 500
 POLL_SECONDS = 0.25  # what backoff and other replicas leave; new work arrives by a nudge
 GROUP_SECONDS = 0.01
 UNPREPARED_WAIT = timedelta(seconds=60)
+ALIVE_SECONDS = 120.0
 MARGIN_SECONDS = 15.0  # of a claim's lease, kept for redeeming and committing
 
 
@@ -109,6 +111,12 @@ class Dispatcher:
         self._lanes = lanes
         self._providers = providers
         self._wake = wake
+        self._alive_at = time.monotonic()
+
+    def dead(self) -> str | None:
+        """Liveness: the loop turns."""
+        still = time.monotonic() - self._alive_at
+        return f"claiming has stood for {still:.0f} s" if still > ALIVE_SECONDS else None
 
     def nudge(self) -> None:
         """There may be new intents."""
@@ -133,6 +141,7 @@ class Dispatcher:
 
     async def _claim(self) -> NoReturn:
         while True:
+            self._alive_at = time.monotonic()
             self._wake.clear()
             room = {name: lane.capacity - len(lane.waiting) for name, lane in self._lanes.items()}
             found = Claims([], 0, frozenset())

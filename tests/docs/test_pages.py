@@ -169,6 +169,7 @@ def test_every_log_event_is_explained_with_its_levels() -> None:
         ("stream_kafka_consumer.py", "nothing moves for "),
         ("stream_postgres_consumer.py", "no sign of life of this member reached the stream for "),
         ("../scheduler/emit.py", "claiming has stood for "),
+        ("../notifier/dispatch.py", "claiming has stood for "),
     ],
 )
 def test_every_complaint_of_health_is_explained_in_its_own_words(file: str, words: str) -> None:
