@@ -6,8 +6,11 @@ from uuid import UUID
 from services.events.base import Event, Instant, Text, Texts
 
 
-class NoticeSent(Event, frozen=True, kw_only=True):
-    """A formal notice was sent (rules.md 5.10); told once more, it has come back."""
+class NoticeSent(Event, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A formal notice was sent (rules.md 5.10); told once more, it has come back.
+
+    It permits, so it is understood whole or not at all.
+    """
 
     notice_id: UUID
     borrower_ref: Text | None = None  # the lender's id; or

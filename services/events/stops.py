@@ -39,8 +39,11 @@ class StopLifted(Event, frozen=True, kw_only=True):
     evidence: Text | None = None  # where the word is on file
 
 
-class ConsentGiven(Event, frozen=True, kw_only=True):
-    """A consent is on record (rules.md 6.6)."""
+class ConsentGiven(Event, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A consent is on record (rules.md 6.6).
+
+    It permits, so it is understood whole or not at all: a scope that we can't read would be none.
+    """
 
     consent_id: UUID
     borrower_ref: Text | None = None

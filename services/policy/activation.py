@@ -27,7 +27,7 @@ LOG_SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
 ActiveByTenant = Mapping[str, Active]
 
 
-class Activation(msgspec.Struct, frozen=True, kw_only=True):
+class Activation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Asks that a pack decides for a tenant from an instant on (now, if none is named)."""
 
     pack: Text  # a shipped one, or a draft of the tenant's own that was approved; or PACK@HASH
@@ -37,7 +37,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
     accept_draft: bool = False  # "I know that no counsel has reviewed it"
 
 
-class Deactivation(msgspec.Struct, frozen=True, kw_only=True):
+class Deactivation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Asks that a pack no longer decides for a tenant, from an instant on (now, if none)."""
 
     pack: Text

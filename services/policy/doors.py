@@ -219,6 +219,11 @@ class Doors:
                 raise invalid("tenant", "is missing or no tenant's name", "name whose it is")
         elif body.get("tenant", tenant) != tenant:
             raise invalid("tenant", "is not the key's", "leave it out: the key says who you are")
+        known = [field.encode_name for field in msgspec.structs.fields(kind)]
+        if unknown := sorted(body.keys() - {*known, "tenant"}):
+            # Events may come from a newer writer; who calls a door has misspelled it.
+            fix = f"the fields are {', '.join(name for name in known if name != 'tenant')}"
+            raise invalid(unknown[0][:40], "is no field of it", fix)
         try:
             whole = {**body, **named, "tenant": tenant}
             event = stored(msgspec.convert(whole, kind, strict=True), kind)

@@ -206,3 +206,45 @@ async def test_packs_are_activated_by_an_officer_and_a_second_person(house: Hous
     assert (await house("officer", "POST", "/v1/activations:end", end))[0] == 204
     _, listed = await house("officer", "GET", "/v1/activations")
     assert [row["ended_by"] for row in listed["activations"] if row["pack"] == "house"] == ["ann"]
+
+
+MISSPELLED = [
+    ("lender", "/v1/stops", {**a_stop(), "until": "2026-12-01"}, "until"),
+    (
+        "lender",
+        "/v1/consents",
+        {
+            "consent_id": str(uuid4()),
+            "borrower_ref": "B-1",
+            "to": "automated",
+            "given_to": "actor",
+            "received_at": AFTERNOON,
+            "channel": ["email"],
+        },
+        "channel",
+    ),
+    (
+        "officer",
+        "/v1/activations",
+        {"pack": "house", "by": "ann", "approved_by": "bob", "form": "2027-01-01T00:00:00Z"},
+        "form",
+    ),
+    (
+        "officer",
+        "/v1/activations:end",
+        {"pack": "us-fed", "by": "ann", "approved_by": "bob", "form": "2027-01-01T00:00:00Z"},
+        "form",
+    ),
+]
+
+
+@pytest.mark.parametrize(("visitor", "path", "body", "field"), MISSPELLED)
+async def test_a_misspelled_field_is_named_and_nothing_is_done(
+    house: House, visitor: str, path: str, body: dict[str, Any], field: str
+) -> None:
+    before = [await house.world.rows(table) for table in ("stops", "consents", "activations")]
+    status, said = await house(visitor, "POST", path, body)
+    assert status == 422
+    assert field in said["detail"]
+    after = [await house.world.rows(table) for table in ("stops", "consents", "activations")]
+    assert after == before
