@@ -20,13 +20,27 @@ def load(path: Path = SHIPPED) -> Places:
 def packs_of(
     places: Places, country: str, subdivision: str | None, city: str | None
 ) -> tuple[str, ...]:
-    """The packs of every entry that contains the place; none: the borrower is held."""
-    names = [country]
-    if subdivision:
-        names.append(f"{country}-{subdivision}")
-        if city:
-            names.append(f"{country}-{subdivision}/{city}")
-    return tuple(dict.fromkeys(pack for name in names for pack in places.get(_folded(name), ())))
+    """The packs of every entry that contains the place, or may: where the subdivision or the city
+    is not known, those of all there are, for what is unknown never loosens.  None: the borrower is
+    held, as where a country has no rules of its own and the subdivision is not known.
+    """
+    whole = places.get(_folded(country), ())
+    if not subdivision:
+        within = _folded(f"{country}-")
+        return _once(whole, *_beginning(places, within)) if whole else ()
+    there = _folded(f"{country}-{subdivision}")
+    cities = (
+        [places.get(f"{there}/{_folded(city)}", ())] if city else _beginning(places, f"{there}/")
+    )
+    return _once(whole, places.get(there, ()), *cities)
+
+
+def _beginning(places: Places, words: str) -> list[tuple[str, ...]]:
+    return [packs for place, packs in places.items() if place.startswith(words)]
+
+
+def _once(*found: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pack for packs in found for pack in packs))
 
 
 def _folded(place: str) -> str:

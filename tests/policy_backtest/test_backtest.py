@@ -101,7 +101,7 @@ async def test_a_draft_of_no_place_is_added_and_one_of_another_place_is_not(
     # What the stop suppresses anyway is suppressed as before.
     assert sums.by_change == {"allow to suppress": 15, "defer to suppress": 2}
     assert sums.by_rule["t-nobody"] == {"allow to suppress": 15, "defer to suppress": 2}
-    sums = await look_back(database, pack(nobody, pack="us-ma"))
+    sums = await look_back(database, pack(nobody, pack="gb"))
     assert sums.changed == 0
 
 
