@@ -10,7 +10,7 @@ import msgspec
 from services.policy import activation, drafts
 from services.policy.cli_options import TENANT
 from services.policy.drafts import Draft
-from services.policy.pack import PackError, load_text
+from services.policy.pack import PackError, load_text, shipped
 from services.runtime.cli_database import on_database
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
@@ -23,7 +23,8 @@ from services.runtime.database import Connection
 def status_command(tenant: str, every: bool, as_json: bool) -> None:
     """Show what is in force for a tenant, what is scheduled, and which drafts wait.
 
-    `counsel` says whether counsel has reviewed the text; `draft` is not yet.  Times are UTC.
+    `counsel` says whether counsel has reviewed the text: `draft` is not yet; of a pack of your own
+    that says `in_force` we know only that its author says so.  Times are UTC.
 
     \b
     dunwell policy status --tenant acme
@@ -126,7 +127,9 @@ def _counsel(text: str, pack: str) -> str:
         status = load_text(text, f"{pack}.yaml").status
     except PackError:
         return "unreadable"
-    return "draft" if status == "draft" else "reviewed"
+    if status == "draft":
+        return "draft"
+    return "reviewed" if pack in shipped() else "reviewed, says its author"
 
 
 def _day(instant: datetime | None) -> str:

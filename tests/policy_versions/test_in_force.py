@@ -67,6 +67,20 @@ async def test_the_version_before_decides_until_then_and_is_superseded(world: Wo
     assert await states(world) == {one.version: "superseded", two.version: "in force"}
 
 
+async def test_a_pack_that_calls_itself_reviewed_is_shown_so_by_its_author_only(
+    world: World,
+) -> None:
+    await approved(world, own(SHUT))
+    await activated(world, "acme-hours")
+    await world.activate("house")
+    async with transaction(world.db) as connection:
+        rows = await cli_status.status(connection, TENANT)
+    assert {row["pack"]: row["status"] for row in rows} == {
+        "acme-hours": "reviewed, says its author",
+        "house": "draft",
+    }
+
+
 async def test_a_tenants_own_pack_holds_beside_the_packs_of_the_place(world: World) -> None:
     await world.rules(pack(WINDOW))
     await world.person("ada")
