@@ -4,7 +4,7 @@ Never the text of a message, never an address: facts name contact points by pseu
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,10 @@ from uuid import UUID
 
 import msgspec
 
+from services.policy import jurisdictions
 from services.policy.asked import Asked
 from services.policy.ids import new_id
+from services.policy.known import Row, Who
 from services.policy.rulesets import ALWAYS_ID, RuleSets
 from services.policy.verdict import Outcome, Ruling
 from services.runtime import queries
@@ -25,7 +27,7 @@ SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
 COLUMNS = (
     "tenant", "decision_id", "decided_at", "checkpoint", "reminder_id", "emission", "attempt_id",
     "borrower_id", "loan_id", "installment_number", "verdict", "until", "code", "rule", "rule_set",
-    "facts_hash", "answers", "last_at",
+    "facts_hash", "answers", "last_at", "place",
 )
 # fmt: on
 
@@ -91,11 +93,15 @@ async def log(
     now: datetime,
     checkpoint: Literal["due", "redeem", "clearance"],
     rule_sets: RuleSets,
+    borrowers: Mapping[Who, Row],
 ) -> None:
-    """Write a batch of decisions, in a statement each for decisions, facts and repeats."""
+    """Write a batch of decisions, in a statement each for decisions, facts and repeats.
+
+    `borrowers` are those they were made about, as far as they are known.
+    """
     new = [m for m in made if not m.repeats]
     if new:
-        await _insert(connection, new, now, checkpoint)
+        await _insert(connection, new, now, checkpoint, borrowers)
         await _name_rule_sets(connection, new, now, rule_sets)
     facts = {(m.asked.tenant, m.facts_hash): m.facts for m in new if m.facts_hash}
     if facts:
@@ -118,7 +124,11 @@ async def log(
 
 
 async def _insert(
-    connection: Connection, new: Sequence[Made], now: datetime, checkpoint: str
+    connection: Connection,
+    new: Sequence[Made],
+    now: datetime,
+    checkpoint: str,
+    borrowers: Mapping[Who, Row],
 ) -> None:
     """By COPY: each is new, so nothing can conflict, and it costs half of INSERT … unnest."""
     await connection.copy_records_to_table(
@@ -144,10 +154,17 @@ async def _insert(
                 m.facts_hash,
                 _encoder.encode(m.ruling.answers).decode(),
                 now,
+                _place(borrowers.get(m.asked.who)),
             )
             for m in new
         ],
     )
+
+
+def _place(borrower: Row | None) -> str | None:
+    if borrower is None:
+        return None
+    return jurisdictions.named(borrower["country"], borrower["subdivision"], borrower["city"])
 
 
 async def _name_rule_sets(

@@ -65,7 +65,7 @@ async def decide_due(
         asked, packs = _asked(facts, due), active.get(due.tenant, ())
         ruling, rule_set = _rule_or_hold(facts, state, due, asked, rule_sets, packs)
         made.append(decisions.make(asked, ruling, rule_set, now, state.last(key)))
-    await _save(connection, rule_sets, state, fresh, made, now)
+    await _save(connection, rule_sets, state, facts, fresh, made, now)
     after_commit(partial(_count, made))
     return [
         record
@@ -178,11 +178,12 @@ async def _save(
     connection: Connection,
     rule_sets: RuleSets,
     state: State,
+    facts: Known,
     dues: list[ReminderDue],
     made: list[Made],
     now: datetime,
 ) -> None:
-    await decisions.log(connection, made, now, "due", rule_sets)
+    await decisions.log(connection, made, now, "due", rule_sets, facts.borrowers)
     remembered = await connection.fetch(
         known.SQL["remember"],
         [due.tenant for due in dues],

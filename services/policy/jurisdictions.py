@@ -17,6 +17,12 @@ def load(path: Path = SHIPPED) -> Places:
     return {_folded(place): tuple(packs or ()) for place, packs in listed.items()}
 
 
+def named(country: str, subdivision: str | None, city: str | None) -> str:
+    """The place as the table writes it, as far as it is known."""
+    whole = f"{country}-{subdivision}" if subdivision else country
+    return f"{whole}/{city}" if subdivision and city else whole
+
+
 def packs_of(
     places: Places, country: str, subdivision: str | None, city: str | None
 ) -> tuple[str, ...]:

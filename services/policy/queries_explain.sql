@@ -5,7 +5,7 @@
 SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
        d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
        d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
-       d.repeats, d.last_at, f.facts::text AS facts, s.packs::text AS packs
+       d.repeats, d.last_at, d.place, f.facts::text AS facts, s.packs::text AS packs
   FROM decisions d
   LEFT JOIN decision_facts f ON f.tenant = d.tenant AND f.facts_hash = d.facts_hash
   LEFT JOIN rule_sets s ON s.tenant = d.tenant AND s.version = d.rule_set
@@ -15,7 +15,7 @@ SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emi
 SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emission,
        d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
        d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
-       d.repeats, d.last_at
+       d.repeats, d.last_at, d.place
   FROM decisions d WHERE d.reminder_id = $2 AND ($1::text IS NULL OR d.tenant = $1)
  ORDER BY d.decided_at, d.emission, d.checkpoint LIMIT $3
 

@@ -98,13 +98,14 @@ async def _once(
             bookings=bookings,
         )
         judged = [gate.judge(r) for r in sorted(redeems, key=gate.order)]
-        return await _save(connection, rule_sets, state, judged, gate_now, real_now)
+        return await _save(connection, rule_sets, state, facts, judged, gate_now, real_now)
 
 
 async def _save(
     connection: Connection,
     rule_sets: RuleSets,
     state: State,
+    facts: known.Known,
     judged: list[Judged],
     gate_now: datetime,
     real_now: datetime,
@@ -113,9 +114,8 @@ async def _save(
     for j in judged:
         before = state.last((j.redeem.tenant, j.redeem.reminder_id))
         j.made = decisions.make(j.asked, j.ruling, j.rule_set, now, before, j.redeem.attempt_id)
-    await decisions.log(
-        connection, [j.made for j in judged if j.made and j.logged], now, "redeem", rule_sets
-    )
+    logged = [j.made for j in judged if j.made and j.logged]
+    await decisions.log(connection, logged, now, "redeem", rule_sets, facts.borrowers)
     allowed = [j for j in judged if j.ruling.outcome is Outcome.ALLOW]
     refused = [j for j in judged if j.ruling.outcome is not Outcome.ALLOW]
     answers = {

@@ -185,6 +185,14 @@ async def test_why_is_told_to_the_tenant_and_to_nobody_else(house: House) -> Non
     assert (await house("other lender", "GET", other))[0] == 404
 
 
+async def test_a_decision_says_by_which_place_its_packs_were_chosen(house: House) -> None:
+    await house.world.borrower("ada", version=2, subdivision="NY", city="Buffalo")
+    await house.world.ready("ada")
+    [row] = await house.world.rows("decisions")
+    _, said = await house("lender", "GET", f"/v1/decisions/{row['decision_id']}")
+    assert said["place"] == "US-NY/Buffalo"
+
+
 async def test_what_is_held_is_listed_with_its_code(house: House) -> None:
     await house.world.borrower("bea")
     await house.world.send("reminder.due", due("bea"))

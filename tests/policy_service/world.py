@@ -103,6 +103,8 @@ class World:
         *,
         household: str | None = None,
         country: str = "US",
+        subdivision: str | None = None,
+        city: str | None = None,
         zones: Sequence[str] = ("America/New_York",),
         version: int = 1,
         tenant: str = TENANT,
@@ -112,6 +114,8 @@ class World:
             borrower_id=who(name),
             version=version,
             country=country,
+            subdivision=subdivision,
+            city=city,
             zones=tuple(CandidateZone(zone=zone, basis=Basis.ADDRESS) for zone in zones),
             household_id=who(household) if household else None,
         )

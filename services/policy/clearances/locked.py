@@ -115,7 +115,10 @@ async def log(
     scene, ruling = kept.scene, cleared.ruling
     own = ledger_id(scene.tenant, scene.clearance_id)
     made = decisions.make(cleared.asked, ruling, cleared.rule_set, kept.gate_now, None, own)
-    await decisions.log(kept.connection, [made], kept.gate_now, checkpoint, kept.rule_sets)
+    borrowers = scene.known.borrowers
+    await decisions.log(
+        kept.connection, [made], kept.gate_now, checkpoint, kept.rule_sets, borrowers
+    )
     return Answered(
         clearance_id=scene.clearance_id,
         verdict=ruling.outcome.value,  # type: ignore[arg-type]  # a hold was made a deferral
