@@ -1,8 +1,10 @@
 """A loan book as CSV: a row an installment, read as a stream, errors with row and column."""
 
 import csv
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from difflib import get_close_matches
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +18,8 @@ _BORROWER = (
     " phone email work_phone work_email push_token"
 )
 _LOAN = "borrower_ref product currency role cadence time_barred in_procedures missed_meetings"
+_SMALLEST = ",".join(name for name in COLUMNS if name not in OPTIONAL)
+_NAME = re.compile(r"[a-z_]{1,40}\Z")
 
 
 class Row(NamedTuple):
@@ -65,15 +69,31 @@ def read(
 
 
 def _header(header: list[str]) -> Iterator[RowError]:
+    if not set(header) & COLUMNS.keys():
+        yield _no_header(header[0] if header else "")
+        return
     for name in COLUMNS:
         if name not in header and name not in OPTIONAL:
             yield RowError(1, name, "is missing", "the first row names the columns")
-    for name in header:
+    for place, name in enumerate(header, 1):
         if name not in COLUMNS:
-            known = ", ".join(COLUMNS)
-            yield RowError(1, name or "(empty)", "is an unknown column", f"the columns are {known}")
-        elif header.count(name) > 1:
+            near = get_close_matches(name.lower(), COLUMNS, 1)
+            fix = f"name it {near[0]}, or remove it" if near else "remove it; --help tells them all"
+            # A value may stand where a name belongs: only what can be no value is shown.
+            shown = name if _NAME.match(name) else f"column {place}"
+            yield RowError(1, shown, "is an unknown column", fix)
+        elif header.index(name) < place - 1:
             yield RowError(1, name, "is there twice", "keep one")
+
+
+def _no_header(first: str) -> RowError:
+    """One error for the whole row: its cells are values, and are not shown."""
+    if first.lower().startswith("sep="):
+        return RowError(1, "", "is not a header", "remove the line sep=: no separator is declared")
+    if "\t" in first:
+        fix = "separate the columns by comma or semicolon, not by tabs"
+        return RowError(1, "", "is not a header", fix)
+    return RowError(1, "", "is not a header", f"name the columns first, at least {_SMALLEST}")
 
 
 def _row(
@@ -94,7 +114,7 @@ def _row(
     reader = Cells(number, cells)
     loan = reader.loan(version)
     addresses = reader.addresses()
-    if loan is not None and not reader.errors:
+    if loan is not None:
         for error in _faults(loan, cadences, now):
             reader.wrong(*error)
     if loan is None or reader.errors:
@@ -106,38 +126,56 @@ def _row(
 def _faults(
     loan: bodies.LoanBody, cadences: Collection[str], now: datetime
 ) -> Iterator[tuple[str, str, str]]:
-    seen = set()
     for fact in bodies.loan("any", loan):
         for error in faults(fact, cadences=cadences, now=now):
             column = "zone" if error.field.startswith("zones") else error.field
-            if (column, error.problem) not in seen:
-                seen.add((column, error.problem))
-                yield column, error.problem, error.fix
+            yield column, error.problem, error.fix
+
+
+class _Said(NamedTuple):
+    """What a row said of its borrower or loan: a byte a column, the whole, and where."""
+
+    marks: bytes
+    whole: int
+    row: int
 
 
 class Consistency:
     """Do rows of one loan and of one borrower say the same?  Keeps digests, not rows."""
 
     def __init__(self) -> None:
-        self._borrowers: dict[str, tuple[int, int]] = {}
-        self._loans: dict[str, tuple[int, int]] = {}
+        self._borrowers: dict[str, _Said] = {}
+        self._loans: dict[str, _Said] = {}
         self._installments: dict[tuple[str, int], int] = {}
 
     def look_at(self, row: Row) -> Iterator[RowError]:
         """What contradicts an earlier row."""
         loan = row.loan
-        said = hash((loan.borrower, row.addresses))
-        earlier, line = self._borrowers.setdefault(loan.borrower_ref, (said, row.number))
-        if earlier != said:
-            fix = f"repeat the same {', '.join(_BORROWER.split())}"
-            yield RowError(row.number, "borrower_ref", f"is told otherwise in row {line}", fix)
-        said = hash(tuple(getattr(loan, name) for name in _LOAN.split()))
-        earlier, line = self._loans.setdefault(loan.loan_id, (said, row.number))
-        if earlier != said:
-            fix = f"repeat the same {', '.join(_LOAN.split())}"
-            yield RowError(row.number, "loan_id", f"is told otherwise in row {line}", fix)
+        addresses = {address.column: address.value for address in row.addresses}
+        told = {
+            name: getattr(loan.borrower, {"zone": "zones"}.get(name, name), addresses.get(name))
+            for name in _BORROWER.split()
+        }
+        yield from _otherwise("borrower_ref", loan.borrower_ref, told, self._borrowers, row.number)
+        told = {name: getattr(loan, name) for name in _LOAN.split()}
+        yield from _otherwise("loan_id", loan.loan_id, told, self._loans, row.number)
         key = (loan.loan_id, loan.installments[0].installment_number)
         line = self._installments.setdefault(key, row.number)
         if line != row.number:
             fix = "number a loan's installments 1, 2, 3 …, each in one row"
             yield RowError(row.number, "installment_number", f"is in row {line} already", fix)
+
+
+def _otherwise(
+    column: str, reference: str, told: Mapping[str, object], seen: dict[str, _Said], number: int
+) -> Iterator[RowError]:
+    digests = [hash(value) for value in told.values()]
+    said = _Said(bytes(digest & 0xFF for digest in digests), hash(tuple(digests)), number)
+    earlier = seen.setdefault(reference, said)
+    if earlier.whole == said.whole:
+        return
+    pairs = zip(told, earlier.marks, said.marks, strict=True)
+    # Two values may share their byte: then all columns are named.
+    differing = [name for name, mark, other in pairs if mark != other] or list(told)
+    problem = f"is told otherwise in row {earlier.row}: {', '.join(differing)}"
+    yield RowError(number, column, problem, "repeat the same in every row")

@@ -1,7 +1,7 @@
 """One row of a loan book: its cells as a loan and contact points, and what is wrong with them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import phonenumbers
 
+from services.events.words import Product, Role
 from services.scheduler import bodies
 from services.scheduler.checks import currencies, digits
 
@@ -50,6 +51,17 @@ _KINDS = {
     "work_email": ("email", "work"),
     "push_token": ("app", "personal"),
 }
+# What stands in for a cell that was told to be wrong, while the others are looked at.
+_STANDS_IN = {
+    "borrower_ref": "any",
+    "country": "US",
+    "loan_id": "any",
+    "product": Product.OTHER,
+    "currency": "USD",
+}
+_A_DAY = date(2000, 1, 1)
+_CLOSED: Mapping[str, Collection[str]] = {"product": tuple(Product), "role": tuple(Role)}
+MAX_TEXT = 200
 
 _AMOUNT = re.compile(r"\d{1,13}(\.\d+)?\Z")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -84,24 +96,50 @@ class Cells:
         self.errors: list[RowError] = []
 
     def wrong(self, column: str, problem: str, fix: str) -> None:
-        self.errors.append(RowError(self._number, column, problem, fix))
+        """Note an error; a column is told once, what follows from its error is none."""
+        if column not in self._told():
+            self.errors.append(RowError(self._number, column, problem, fix))
+
+    def _told(self) -> set[str]:
+        return {error.column for error in self.errors}
 
     def loan(self, version: int) -> bodies.LoanBody | None:
-        """The row as the body of POST /v1/loans; None if there are errors."""
-        cells = self._cells
+        """The row as the body of POST /v1/loans; None if it can't be made.
+
+        Sound cells stand in for wrong ones, so that all that is wrong is found: see `errors`.
+        """
         for name in COLUMNS:
-            if not cells[name] and name not in OPTIONAL:
+            if not self._cells[name] and name not in OPTIONAL:
                 self.wrong(name, "is empty", COLUMNS[name])
-        amount = self._owed()
-        number = self._number_of("installment_number")
-        due = self._due_date()
+        parts = {
+            "installment_number": self._number_of("installment_number"),
+            "due_date": self._due_date() or _A_DAY,
+            "amount_minor": self._owed(),
+        }
         terms = {
             "time_barred": self._yes("time_barred"),
             "in_procedures": self._yes("in_procedures"),
             "missed_meetings": self._number_of("missed_meetings"),
         }
-        if self.errors:
-            return None
+        while True:
+            if "amount" in self._told():
+                parts["amount_minor"] = 0
+            try:
+                return msgspec.convert(self._body(version, parts, terms), bodies.LoanBody)
+            except msgspec.ValidationError as error:
+                # msgspec names one cell, and quotes an offending enum value; its path is enough.
+                column = str(error).partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
+                column = {"amount_minor": "amount"}.get(column, column)
+                if column in self._told():
+                    return None
+                self.wrong(column, *_not_allowed(column, self._cells.get(column, "")))
+
+    def _body(self, version: int, parts: dict[str, Any], terms: dict[str, Any]) -> dict[str, Any]:
+        told = self._told()
+        cells = {
+            name: _STANDS_IN.get(name, "") if name in told else value
+            for name, value in self._cells.items()
+        }
         borrower = {
             "borrower_ref": cells["borrower_ref"],
             "version": version,
@@ -112,7 +150,7 @@ class Cells:
             "locale": cells["locale"] or "en",
             "household_ref": cells["household_ref"] or None,
         }
-        body = {
+        return {
             "loan_id": cells["loan_id"],
             "borrower_ref": cells["borrower_ref"],
             "version": version,
@@ -122,35 +160,21 @@ class Cells:
             "cadence": cells["cadence"] or "standard",
             "source": "file",
             **terms,
-            "installments": [
-                {"installment_number": number, "due_date": due, "amount_minor": amount}
-            ],
+            "installments": [parts],
             "borrower": borrower,
         }
-        return self._converted(body)
-
-    def _converted(self, body: dict[str, Any]) -> bodies.LoanBody | None:
-        try:
-            return msgspec.convert(body, bodies.LoanBody)
-        except msgspec.ValidationError as error:
-            # msgspec quotes an offending enum value; its path is enough.
-            column = str(error).partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
-            column = {"amount_minor": "amount"}.get(column, column)
-            self.wrong(column, "is not allowed", COLUMNS.get(column, "see --help"))
-            return None
 
     def _owed(self) -> int:
         """Minor units still owed: the amount less what is paid, in the currency's own digits."""
         if self._cells["currency"] not in currencies():
-            fix = "an ISO 4217 code in use today, such as USD, CNY, INR"
+            fix = "an ISO 4217 code in use today, in capitals, such as USD, CNY, INR"
             self.wrong("currency", "is not a currency", fix)
-            return 0
         amount = self._minor("amount", self._cells["amount"])
         paid = self._cells["paid"].lower()
         if paid in ("yes", "no", ""):
             return 0 if paid == "yes" else amount
         settled = self._minor("paid", paid)
-        if settled > amount:
+        if settled > amount and "amount" not in self._told():
             self.wrong("paid", "is more than the amount", "an installment's own payments, or yes")
         return max(0, amount - settled)
 
@@ -161,6 +185,8 @@ class Cells:
         if not _AMOUNT.match(text):
             fix = "digits and a decimal point, no sign, no thousands separator: 1234.50"
             self.wrong(column, "is not an amount", fix)
+            return 0
+        if currency not in currencies():
             return 0
         scaled = Decimal(text).scaleb(digits(currency))
         if scaled != scaled.to_integral_value():
@@ -214,6 +240,17 @@ class Cells:
         if not good:
             self.wrong(column, "can't be an address", fix)
         return good
+
+
+def _not_allowed(column: str, value: str) -> tuple[str, str]:
+    """Problem and fix of a cell that is not of its type."""
+    if column in _CLOSED:
+        return "is not allowed", f"one of {', '.join(_CLOSED[column])}"
+    if len(value) > MAX_TEXT:
+        return "is too long", f"at most {MAX_TEXT} characters"
+    if set(value) & set("\x00\r\n"):
+        return "holds a line break or a NUL", "write it in one line"
+    return "is not allowed", COLUMNS.get(column, "see --help")
 
 
 def _is_phone(text: str) -> bool:

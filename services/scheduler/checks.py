@@ -134,7 +134,7 @@ def _loan(event: LoanRegistered, cadences: Collection[str]) -> Sequence[FieldErr
 def _currency(currency: str) -> Sequence[FieldError]:
     if currency in currencies():
         return ()
-    fix = "an ISO 4217 code in use today, such as USD, CNY, INR"
+    fix = "an ISO 4217 code in use today, in capitals, such as USD, CNY, INR"
     return [FieldError("currency", "is not a currency", fix)]
 
 

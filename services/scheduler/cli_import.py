@@ -186,12 +186,18 @@ def _report(
         if len(errors) > SHOWN:
             console.print(f"… and {len(errors) - SHOWN} more; --json lists them all.")
     if tally is None:
-        verdict = f"{len(errors)} errors: nothing was sent." if errors else "so is the book."
-        console.print(f"{rows} rows are sound; {verdict}")
+        wrong = f"{_count(len(errors), 'error')}: nothing was sent."
+        sound = f"{_count(rows, 'row')} {'is' if rows == 1 else 'are'} sound"
+        console.print(f"{sound}; {wrong if errors else 'so is the book.'}")
         return
     console.print(
-        f"{tally.rows} installments of {tally.borrowers} borrowers sent:"
-        f" {tally.recorded} loans recorded, {tally.unchanged} unchanged, {len(errors)} errors."
+        f"{_count(tally.rows, 'installment')} of {_count(tally.borrowers, 'borrower')} sent:"
+        f" {_count(tally.recorded, 'loan')} recorded, {tally.unchanged} unchanged,"
+        f" {_count(len(errors), 'error')}."
     )
     if errors:
         console.print("The rows above were refused, all others are in; mend them and import again.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

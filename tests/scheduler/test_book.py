@@ -37,13 +37,18 @@ def write(path: Path, *rows: Mapping[str, str], delimiter: str = ",") -> Path:
     return path
 
 
-def errors_of(path: Path) -> list[tuple[int, str]]:
-    """(row, column) of everything wrong."""
+def found_in(path: Path) -> list[RowError]:
+    """Everything wrong."""
     found, consistency = [], Consistency()
     for row in read(path, {"standard"}, 1, NOW):
         found += [row] if isinstance(row, RowError) else list(consistency.look_at(row))
     assert all(error.fix for error in found)
-    return [(error.row, error.column) for error in found]
+    return found
+
+
+def errors_of(path: Path) -> list[tuple[int, str]]:
+    """(row, column) of everything wrong."""
+    return [(error.row, error.column) for error in found_in(path)]
 
 
 def amounts(path: Path) -> list[int]:
@@ -151,7 +156,7 @@ def test_a_book_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", (1, "borrower_ref")),
+        (b"borrower_ref,country\n", (1, "loan_id")),
         (b"borrower_ref,name\n", (1, "name")),
         (b"loan_id,loan_id\n", (1, "loan_id")),
     ],
@@ -162,6 +167,101 @@ def test_a_wrong_header_is_told_before_any_row(
     path = tmp_path / "book.csv"
     path.write_bytes(content)
     assert said in errors_of(path)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\n", "B-1,US,+1 202 555 0143\nB-2,US,\n", "Anna Example\n"]
+)
+def test_a_book_without_a_header_is_told_once_and_none_of_it_is_shown(
+    tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "book.csv"
+    path.write_text(content)
+    [error] = found_in(path)
+    assert (error.row, error.column, error.problem) == (1, "", "is not a header")
+    assert "borrower_ref,country,loan_id" in error.fix
+    assert not any(value in str(error) for value in ("B-1", "0143", "Anna"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("+1 202 555 0143", "column 2"),
+        ("anna@example.com", "column 2"),
+        ("B-1001", "column 2"),
+        ("", "column 2"),
+        ("nick_name", "nick_name"),
+    ],
+)
+def test_an_unknown_column_is_named_only_if_it_can_be_no_value(
+    tmp_path: Path, cell: str, shown: str
+) -> None:
+    path = write(tmp_path / "book.csv", GOOD)
+    path.write_text(path.read_text().replace("country,", f"country,{cell},", 1).replace(
+        "borrower_ref,country,", "borrower_ref,", 1
+    ))  # fmt: skip
+    unknown = [error for error in found_in(path) if error.problem == "is an unknown column"]
+    assert [error.column for error in unknown] == [shown]
+    assert cell == shown or not cell or cell not in str(found_in(path))
+
+
+def test_what_is_wrong_with_a_header_is_told_once_and_briefly(tmp_path: Path) -> None:
+    path = write(tmp_path / "book.csv", GOOD)
+    text = path.read_text()
+    path.write_text(text.replace("email", "phone", 1).replace("due_date", "Due Date", 1))
+    assert [(e.column, e.problem) for e in found_in(path)] == [
+        ("due_date", "is missing"),
+        ("column 10", "is an unknown column"),
+        ("phone", "is there twice"),
+    ]
+    assert "due_date" in found_in(path)[1].fix
+    assert all(len(error.fix) < 100 for error in found_in(path))
+
+
+@pytest.mark.parametrize(("before", "comma"), [("sep=;\n", ";"), ("", "\t")])
+def test_a_book_as_a_spreadsheet_exports_it_is_told_what_to_mend(
+    tmp_path: Path, before: str, comma: str
+) -> None:
+    path = write(tmp_path / "book.csv", GOOD, delimiter=comma)
+    path.write_text(before + path.read_text())
+    [error] = found_in(path)
+    assert error.row == 1
+    assert ("sep=" if before else "comma or semicolon") in error.fix
+
+
+def test_all_that_is_wrong_with_a_row_is_told_at_once(tmp_path: Path) -> None:
+    wrong = {
+        "borrower_ref": "x" * 201,
+        "country": "XX",
+        "product": "yacht",
+        "currency": "usd",
+        "amount": "much",
+        "due_date": "15.06.2026",
+        "locale": "klingon",
+        "phone": "555-0143",
+    }
+    found = found_in(write(tmp_path / "book.csv", GOOD | wrong))
+    assert sorted(error.column for error in found) == sorted(wrong)
+    says = {error.column: error for error in found}
+    assert "at most 200 characters" in says["borrower_ref"].fix
+    assert "in capitals" in says["currency"].fix
+    assert "microfinance" in says["product"].fix
+    found = found_in(write(tmp_path / "book.csv", GOOD | {"amount": "much", "paid": "20"}))
+    assert [error.column for error in found] == ["amount"]
+    empty = dict.fromkeys(("borrower_ref", "country", "loan_id", "product", "currency"), "")
+    found = found_in(write(tmp_path / "book.csv", GOOD | empty | {"zone": "Mars/Olympus"}))
+    assert {error.column for error in found} == {*empty, "zone"}
+
+
+def test_rows_that_differ_are_told_in_which_columns(tmp_path: Path) -> None:
+    rows = (
+        GOOD,
+        GOOD | {"installment_number": "2", "zone": "America/Chicago", "phone": ""},
+        GOOD | {"installment_number": "3", "product": "mortgage"},
+    )
+    borrower, loan = found_in(write(tmp_path / "book.csv", *rows))
+    assert borrower.problem == "is told otherwise in row 2: zone, phone"
+    assert loan.problem == "is told otherwise in row 2: product"
 
 
 def test_a_row_that_breaks_the_format_is_named(tmp_path: Path) -> None:

@@ -198,6 +198,12 @@ async def test_a_book_that_changes_while_it_is_sent_is_told_as_such() -> None:
             await send(rows(), doors, lambda _: None)
 
 
+def test_one_row_is_counted_in_the_singular(tmp_path: Path) -> None:
+    path = write(tmp_path / "book.csv", GOOD)
+    said = CliRunner().invoke(import_command, ["--check", str(path)]).output
+    assert "1 row is sound; so is the book." in said
+
+
 def test_help_teaches_the_columns() -> None:
     said = CliRunner().invoke(import_command, ["--help"]).output
     assert all(name in said for name in COLUMNS)
