@@ -18,7 +18,14 @@ from rich.table import Table
 from services.scheduler import book, cadence
 from services.scheduler.book import Consistency, Row, Unreadable
 from services.scheduler.book_cells import COLUMNS, RowError
-from services.scheduler.import_book import DoorError, Doors, KeyRefused, Tally, send
+from services.scheduler.import_book import (
+    DoorError,
+    Doors,
+    KeyRefused,
+    Tally,
+    WrongDoor,
+    send,
+)
 
 SHOWN = 50
 
@@ -51,7 +58,8 @@ Environment:
   DUNWELL_CADENCES_DIR    your own cadences, for --check without a running scheduler
 
 \b
-Exit codes: 0 done, 1 rows are wrong, 2 wrong use or key, 3 a door went away: repeat.
+Exit codes: 0 done, 1 rows are wrong or older than what is stored, 2 wrong use, door or key,
+3 a door went away: repeat.
 
 \b
 Examples:
@@ -92,20 +100,22 @@ async def _run(file: Path, check: bool, as_json: bool, version: int) -> int:
             _variable("NOTIFIER_API_KEY", key),
         )
         try:
+            if not check:
+                await doors.check()
             cadences = _own_cadences() if check else await doors.cadences()
             rows, errors = _check(file, cadences, version, console, as_json)
             if errors or check:
-                _report(console, as_json, rows, errors, None)
+                _report(console, as_json, version, rows, errors, None)
                 return WRONG_ROWS if errors else 0
             tally = await _send(file, cadences, version, doors, console, rows, as_json)
-        except (DoorError, KeyRefused, Unreadable, cadence.CadenceError) as error:
+        except (DoorError, KeyRefused, WrongDoor, Unreadable, cadence.CadenceError) as error:
             if as_json:
                 click.echo(json.dumps({"ok": False, "problem": str(error), "errors": []}))
             else:
                 click.echo(f"Not imported: {error}", err=True)
             return BROKE_OFF if isinstance(error, DoorError) else WRONG_USE
-    _report(console, as_json, rows, tally.errors, tally)
-    return WRONG_ROWS if tally.errors else 0
+    _report(console, as_json, version, rows, tally.errors, tally)
+    return 0 if tally.taken else WRONG_ROWS
 
 
 def _variable(name: str, default: str) -> str:
@@ -164,16 +174,23 @@ async def _send(
 
 
 def _report(
-    console: Console, as_json: bool, rows: int, errors: list[RowError], tally: Tally | None
+    console: Console,
+    as_json: bool,
+    version: int,
+    rows: int,
+    errors: list[RowError],
+    tally: Tally | None,
 ) -> None:
     """To people on standard error, to programs on standard output."""
     if as_json:
         answer = {
-            "ok": not errors,
+            "ok": not errors if tally is None else tally.taken,
             "rows": rows,
             "sent": 0 if tally is None else tally.rows,
             "recorded": 0 if tally is None else tally.recorded,
             "unchanged": 0 if tally is None else tally.unchanged,
+            "older": 0 if tally is None else tally.older,
+            "older_addresses": 0 if tally is None else tally.older_addresses,
             "errors": [error._asdict() for error in errors],
         }
         click.echo(json.dumps(answer))
@@ -197,6 +214,15 @@ def _report(
     )
     if errors:
         console.print("The rows above were refused, all others are in; mend them and import again.")
+    if tally.older or tally.older_addresses:
+        higher = max(tally.stored_version + 1, version + 1, int(datetime.now(UTC).timestamp()))
+        console.print(
+            f"Not taken: {_count(tally.older, 'loan')} and the addresses of"
+            f" {_count(tally.older_addresses, 'borrower')}, for a version newer than this"
+            f" book's {version} is stored.\nIf this book is the right one, say so:"
+            f" dunwell import --version {higher}",
+            soft_wrap=True,
+        )
 
 
 def _count(number: int, noun: str) -> str:

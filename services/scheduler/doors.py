@@ -1,6 +1,6 @@
 """The scheduler's HTTP doors: facts in, reminders and the balance out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from services.scheduler.ledger import Tally, balance
 from services.scheduler.paid_door import PaidDoor
 from services.scheduler.refresh import cancelled
 from services.scheduler.replan import debt_told
-from services.scheduler.store import installments_of_loans, loan_version
+from services.scheduler.store import installments_of_loans, loan_versions
 
 MAX_BODY_BYTES = 8 * 1024 * 1024  # a thousand loans of a few dozen installments
 MAX_LISTED = 2_000
@@ -85,6 +85,7 @@ class Doors:
         body = await read_json(request, bodies.BulkBody)
         answers: list[dict[str, Any]] = []
         groups: list[list[Fact]] = []
+        versions: dict[str, int] = {}
         installments = 0
         for row, raw in enumerate(body.loans):
             try:
@@ -94,6 +95,7 @@ class Doors:
             else:
                 answers.append({"row": row, "loan_id": loan.loan_id})
                 groups.append(bodies.loan(tenant, loan))
+                versions[loan.loan_id] = loan.version
                 installments += len(loan.installments)
         if installments > bodies.MAX_INSTALLMENTS:
             fix = f"send at most {bodies.MAX_INSTALLMENTS:,} installments in one request"
@@ -105,6 +107,7 @@ class Doors:
             else _answer(answer["row"], answer["loan_id"], next(outcomes))
             for answer in answers
         ]
+        await self._tell_newer(tenant, results, versions)
         return json_response({"results": results})
 
     async def receive_payment(self, request: web.Request) -> web.Response:
@@ -160,13 +163,24 @@ class Doors:
         await self._keys.tenant(request, "ingest")
         return json_response({"cadences": sorted(self._context.cadences)})
 
+    async def _tell_newer(
+        self, tenant: str, results: Sequence[dict[str, Any]], sent: Mapping[str, int]
+    ) -> None:
+        """Say of each loan that was left as it is whether that is of a higher version."""
+        unchanged = {row["loan_id"]: row for row in results if row["status"] == Status.UNCHANGED}
+        async with connected(self._db) as connection:
+            found = await loan_versions(connection, (LoanKey(tenant, i) for i in unchanged))
+        for (_, loan_id), version in found.items():
+            if version > sent[loan_id]:
+                unchanged[loan_id]["stored_version"] = version
+
     async def _known_version(self, tenant: str, loan_id: str) -> int:
         async with connected(self._db) as connection:
-            version = await loan_version(connection, LoanKey(tenant, loan_id))
-        if version is None:
+            versions = await loan_versions(connection, [LoanKey(tenant, loan_id)])
+        if not versions:
             fix = "give the close a version: the loan itself is not known here yet"
             raise invalid("version", "is missing", fix)
-        return version
+        return versions[LoanKey(tenant, loan_id)]
 
     async def _one(self, facts: Sequence[Fact]) -> Status:
         [outcome] = await self._record([facts])

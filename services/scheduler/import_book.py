@@ -4,6 +4,7 @@ Every request is idempotent, so an import that broke off is simply repeated.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ PUTS_IN_FLIGHT = 16
 TIMEOUT_SECONDS = 60.0
 ATTEMPTS = 6
 
+_HTTP = re.compile(r"https?://[^/\s]")
+
 # Columns by the fields that the scheduler's door names.
 _COLUMN = {"amount_minor": "amount"}
 
@@ -33,6 +36,10 @@ class DoorError(Exception):
 
 class KeyRefused(Exception):
     """A door doesn't know our key, or the key lacks the scope."""
+
+
+class WrongDoor(Exception):
+    """A variable names no URL, or that of something else."""
 
 
 class Away(Exception):
@@ -48,6 +55,19 @@ class Doors(NamedTuple):
     notifier_url: str
     notifier_key: str
 
+    async def check(self) -> None:
+        """Each door is the one it should be, by what it says of itself; no key is shown yet."""
+        for service, url in (("scheduler", self.scheduler_url), ("notifier", self.notifier_url)):
+            variable = f"DUNWELL_{service.upper()}_URL"
+            if not _HTTP.match(url):
+                raise WrongDoor(f"{variable} is no URL: write it as http://127.0.0.1:8010")
+            try:
+                _, document = await self._call("GET", f"{url}/openapi.json", "")
+            except (WrongDoor, KeyRefused):
+                document = {}
+            if document.get("info", {}).get("title") != f"Dunwell {service}":
+                raise WrongDoor(f"what {variable} names is not the {service}'s door: mend it")
+
     async def cadences(self) -> list[str]:
         """The names of the cadences that the scheduler knows."""
         _, answer = await self._call("GET", f"{self.scheduler_url}/v1/cadences", self.scheduler_key)
@@ -62,8 +82,8 @@ class Doors(NamedTuple):
         results: list[dict[str, Any]] = answer["results"]
         return results
 
-    async def contact_points(self, row: Row) -> list[RowError]:
-        """Where the row's borrower can be reached; a list older than the stored one is no error."""
+    async def contact_points(self, row: Row) -> list[RowError] | None:
+        """Tell where the row's borrower can be reached; None if a newer list is stored."""
         reference = quote(row.loan.borrower_ref, safe="")
         status, answer = await self._call(
             "PUT",
@@ -76,8 +96,10 @@ class Doors(NamedTuple):
                 ],
             },
         )
-        if status in (200, 204, 409):
+        if status in (200, 204):
             return []
+        if status == 409:
+            return None
         return [
             RowError(row.number, _column(error["field"], row), error["problem"], error["fix"])
             for error in answer.get("errors", ())
@@ -113,6 +135,8 @@ class Doors(NamedTuple):
                 method, url, headers=headers, data=data, timeout=timeout
             ) as answer:
                 status, raw = answer.status, await answer.read()
+        except ValueError:
+            raise WrongDoor("a door's variable is no URL") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Away(f"does not answer ({type(error).__name__})") from None
         if status >= 500:
@@ -120,7 +144,7 @@ class Doors(NamedTuple):
         try:
             return status, msgspec.json.decode(raw, type=dict[str, Any]) if raw else {}
         except msgspec.DecodeError:
-            raise Away("did not answer in JSON") from None
+            raise WrongDoor("a door did not answer in JSON: is there something else?") from None
 
 
 class Tally:
@@ -131,7 +155,15 @@ class Tally:
         self.borrowers = 0
         self.recorded = 0
         self.unchanged = 0
+        self.older = 0  # loans of which a newer version is stored
+        self.older_addresses = 0  # borrowers of whose addresses one is
+        self.stored_version = 0  # the highest that was met so
         self.errors: list[RowError] = []
+
+    @property
+    def taken(self) -> bool:
+        """Everything is in, now or before."""
+        return not (self.errors or self.older or self.older_addresses)
 
 
 async def send(rows: Iterable[Row], doors: Doors, done: Callable[[int], None]) -> Tally:
@@ -159,7 +191,7 @@ async def _all_or_first_error() -> AsyncIterator[asyncio.TaskGroup]:
     try:
         async with asyncio.TaskGroup() as tasks:
             yield tasks
-    except* (DoorError, KeyRefused, Unreadable) as group:
+    except* (DoorError, KeyRefused, WrongDoor, Unreadable) as group:
         raise group.exceptions[0] from None
 
 
@@ -171,12 +203,13 @@ async def _send_chunk(
     tally: Tally,
     done: Callable[[int], None],
 ) -> None:
-    async def put(row: Row) -> list[RowError]:
+    async def put(row: Row) -> list[RowError] | None:
         async with puts:
             return await doors.contact_points(row)
 
     for errors in await asyncio.gather(*(put(row) for row in people if row.addresses)):
-        tally.errors += errors
+        tally.errors += errors or ()
+        tally.older_addresses += errors is None
     loans = list(_loans(chunk))
     for answer, (line, _) in zip(
         await doors.loans([loan for _, loan in loans]), loans, strict=True
@@ -184,6 +217,9 @@ async def _send_chunk(
         match answer["status"]:
             case "recorded":
                 tally.recorded += 1
+            case "unchanged" if "stored_version" in answer:
+                tally.older += 1
+                tally.stored_version = max(tally.stored_version, answer["stored_version"])
             case "unchanged":
                 tally.unchanged += 1
             case _:

@@ -136,8 +136,10 @@ SELECT i.tenant, i.loan_id, i.installment_number
   FROM installments i
   JOIN unnest($1::text[], $2::text[]) AS named (tenant, loan_id) USING (tenant, loan_id);
 
--- loan_version
-SELECT version FROM loans WHERE tenant = $1 AND loan_id = $2;
+-- loan_versions
+SELECT tenant, loan_id, version
+  FROM loans
+  JOIN unnest($1::text[], $2::text[]) AS named (tenant, loan_id) USING (tenant, loan_id);
 
 -- loans_of_cadence
 SELECT tenant, loan_id, borrower_id

@@ -265,10 +265,10 @@ async def installments_of_loans(
     return {installment_key(row) for row in rows}
 
 
-async def loan_version(connection: Connection, key: LoanKey) -> int | None:
-    """The version a loan is known by; None: it isn't."""
-    version: int | None = await connection.fetchval(SQL["loan_version"], *key)
-    return version
+async def loan_versions(connection: Connection, keys: Iterable[LoanKey]) -> dict[LoanKey, int]:
+    """The versions that loans are known by; those that aren't are left out."""
+    rows = await connection.fetch(SQL["loan_versions"], *columns(set(keys), 2))
+    return {LoanKey(row["tenant"], row["loan_id"]): row["version"] for row in rows}
 
 
 async def unpaid_installments_of_borrowers(

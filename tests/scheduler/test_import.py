@@ -39,8 +39,12 @@ class Notifier:
     """What the notifier's door was told, and how it answers."""
 
     lists: dict[str, Any] = field(default_factory=dict)
+    title: str = "Dunwell notifier"
     refuses: str = ""
     down_for: int = 0
+
+    async def document(self, _: web.Request) -> web.Response:
+        return web.json_response({"info": {"title": self.title}})
 
     async def put(self, request: web.Request) -> web.Response:
         if self.down_for:
@@ -50,7 +54,10 @@ class Notifier:
         if reference == self.refuses:
             error = {"field": "contact_points[0].value", "problem": "is no number", "fix": "mend"}
             return web.json_response({"code": "invalid", "errors": [error]}, status=422)
-        self.lists[reference] = await request.json()
+        given = await request.json()
+        if self.lists.get(reference, given)["version"] > given["version"]:
+            return web.json_response({"code": "version_old"}, status=409)
+        self.lists[reference] = given
         return web.json_response({})
 
 
@@ -79,7 +86,12 @@ async def importing(db: Pool, context: Context, database: Database) -> AsyncIter
     await stand_at(database, NOW)
     notifier = Notifier()
     gate = web.Application()
-    gate.add_routes([web.put("/v1/borrowers/{borrower_ref}/contact-points", notifier.put)])
+    gate.add_routes(
+        [
+            web.put("/v1/borrowers/{borrower_ref}/contact-points", notifier.put),
+            web.get("/openapi.json", notifier.document),
+        ]
+    )
     async with db.acquire() as connection:
         key = await apikeys.issue(
             connection, PEPPER, tenant=TENANT, scopes=["ingest"], label="test"
@@ -176,6 +188,39 @@ async def test_what_a_door_refuses_is_told_by_row_and_the_rest_is_in(
         (2, "borrower_ref"), (3, "phone"),
     ]  # fmt: skip
     assert answer["recorded"] == 1
+
+
+async def test_a_file_older_than_what_is_stored_is_told_as_not_taken(
+    importing: Importing, db: Pool, tmp_path: Path
+) -> None:
+    path = book(tmp_path / "book.csv")
+    code, said = await importing.run(str(path), "--version", "1800000000")
+    assert code == 0, said
+    corrected = path.read_text().replace("2026-06-15", "2026-06-20")
+    path.write_text(corrected)
+    code, said = await importing.run(str(path), "--version", "7")
+    assert code == 1
+    assert "0 loans recorded, 0 unchanged, 0 errors" in said
+    assert "Not taken: 4 loans and the addresses of 3 borrowers" in said
+    assert "--version 1800000001" in said
+    code, said = await importing.run(str(path), "--version", "7", "--json")
+    answer = json.loads(said)
+    assert (answer["ok"], answer["older"], answer["older_addresses"]) == (False, 4, 3)
+    code, said = await importing.run(str(path), "--version", "1800000001")
+    assert (code, "4 loans recorded" in said) == (0, True), said
+
+
+@pytest.mark.parametrize("name", ["DUNWELL_SCHEDULER_URL", "DUNWELL_NOTIFIER_URL"])
+async def test_a_door_that_is_not_the_right_one_is_told_by_its_variable_before_anything_is_sent(
+    importing: Importing, db: Pool, tmp_path: Path, name: str
+) -> None:
+    path = book(tmp_path / "book.csv")
+    [other] = {"DUNWELL_SCHEDULER_URL", "DUNWELL_NOTIFIER_URL"} - {name}
+    for url in (importing.environment[other], "127.0.0.1:8010", "http://", "http://127.0.0.1:x"):
+        code, said = await importing.run(str(path), **{name: url})
+        assert (code, name in said, "Traceback" in said) == (2, True, False), (url, said)
+    assert importing.notifier.lists == {}
+    assert await db.fetchval("SELECT count(*) FROM loans") == 0
 
 
 async def test_a_wrong_key_or_none_is_told_as_such(importing: Importing, tmp_path: Path) -> None:
