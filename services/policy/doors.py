@@ -228,7 +228,7 @@ class Doors:
             whole = {**body, **named, "tenant": tenant}
             event = stored(msgspec.convert(whole, kind, strict=True), kind)
         except msgspec.ValidationError as wrong_type:
-            raise mistaken(wrong_type) from None
+            raise mistaken(wrong_type, kind) from None
         if wrong := problems(event):
             said = "; ".join(f"{p.field} {p.problem}" for p in wrong)
             raise Problem(422, "invalid", said, wrong)

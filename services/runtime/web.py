@@ -1,6 +1,7 @@
 """HTTP doors: problem+json errors, strict JSON bodies, size limits."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,11 +13,28 @@ import msgspec
 import structlog
 import yaml
 from aiohttp import web
+from msgspec import inspect
 
 from services.runtime import bounds
 
 T = TypeVar("T")
 MAX_BODY_BYTES = 4 * 1024 * 1024
+
+# What msgspec says of a body that is not of its type.
+_PATH = re.compile(r"`(\$[\w.\[\]]*)`\Z")
+_STEP = re.compile(r"\.(\w+)")
+_MISSING = re.compile(r"Object missing required field `(.*)`\Z")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`?\Z", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}\Z")
+_INSTANT = ("is no instant with a time zone", "2026-05-12T12:00:00Z")
+_FORMS = (
+    ("Expected `datetime`", *_INSTANT),
+    ("Invalid RFC3339 encoded datetime", *_INSTANT),
+    ("Invalid RFC3339 encoded date", "is no date", "2026-05-12"),
+    ("Expected `date`", "is no date", "2026-05-12"),
+    ("Invalid UUID", "is no UUID", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+    ("Expected `uuid`", "is no UUID", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -120,7 +138,7 @@ async def read_json(request: web.Request, type_: type[T]) -> T:
             raise Problem(422, "invalid", f"${path} contains a NUL character", [error])
         return stored(msgspec.json.decode(raw, type=type_), type_)
     except msgspec.ValidationError as wrong:
-        raise mistaken(wrong) from None
+        raise mistaken(wrong, type_) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem(400, "not_json", "the body is not valid JSON in UTF-8") from None
     except RecursionError:
@@ -138,13 +156,61 @@ def stored(value: T, type_: type[T]) -> T:
     raise Problem(422, "invalid", f"${path} is out of range", [error])
 
 
-def mistaken(wrong: msgspec.ValidationError) -> Problem:
-    """422 naming the field that is not of its type."""
-    problem, _, path = str(wrong).partition(" - at `")
-    field = path.rstrip("`") or "$"
-    # msgspec quotes an offending enum value; a value may be personal, its path is not.
-    safe = problem.split(" '")[0].split(' "')[0]
-    return Problem(422, "invalid", f"{field}: {safe}", [FieldError(field, safe, "see docs/api.md")])
+def mistaken(wrong: msgspec.ValidationError, type_: Any) -> Problem:
+    """422 naming the field of a `type_` that is wrong, and the fix."""
+    said, apart, place = str(wrong).rpartition(" - at ")
+    at = _PATH.search(place) if apart else None
+    error = _mistake(said if apart else place, at[1] if at else "$", type_)
+    return Problem(422, "invalid", f"{error.field} {error.problem}: {error.fix}", [error])
+
+
+def _mistake(said: str, path: str, type_: Any) -> FieldError:
+    """msgspec's sentence as ours.  It may quote a value, which may be personal: ours never does."""
+    if missing := _MISSING.match(said):
+        return FieldError(
+            f"{path}.{missing[1]}", "is missing", "send it: docs/api.md tells what it is"
+        )
+    if unknown := _UNKNOWN.match(said):
+        fix = f"remove it or mend its name: {', '.join(_words(type_, path))}"
+        if _NAME.match(unknown[1]):
+            return FieldError(f"{path}.{unknown[1]}", "is an unknown field", fix)
+        return FieldError(path, "has an unknown field", fix)
+    if said.startswith("Invalid enum value"):
+        fix = f"one of {', '.join(_words(type_, path))}"
+        return FieldError(path, "is none of the words there are", fix)
+    for beginning, problem, example in _FORMS:
+        if said.startswith(beginning):
+            return FieldError(path, problem, f"write it as {example}")
+    safe = said.split(" '")[0].split(' "')[0]
+    return FieldError(path, f"is wrong ({safe})", "see docs/api.md")
+
+
+def _words(type_: Any, path: str) -> list[str]:
+    """The fields of the struct, or the words of the enum, that `type_` has at a path."""
+    shape = _inner(inspect.type_info(type_))
+    for name in _STEP.findall(path):
+        fields = shape.fields if isinstance(shape, inspect.StructType) else ()
+        shape = next((_inner(f.type) for f in fields if f.encode_name == name), shape)
+    match shape:
+        case inspect.EnumType():
+            return [str(word.value) for word in shape.cls]
+        case inspect.LiteralType():
+            return [str(word) for word in shape.values]
+        case inspect.StructType():
+            return [field.encode_name for field in shape.fields]
+    return ["see docs/api.md"]
+
+
+def _inner(shape: inspect.Type) -> inspect.Type:
+    """Without what is around it: lists, constraints, and that it may be null."""
+    match shape:
+        case inspect.Metadata():
+            return _inner(shape.type)
+        case inspect.UnionType():
+            return _inner(next(t for t in shape.types if not isinstance(t, inspect.NoneType)))
+        case inspect.CollectionType() | inspect.VarTupleType():
+            return _inner(shape.item_type)
+    return shape
 
 
 def described(document: Path) -> web.RouteDef:

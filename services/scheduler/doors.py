@@ -225,7 +225,7 @@ def _read_row(raw: msgspec.Raw) -> bodies.LoanBody:
     try:
         body = stored(msgspec.json.decode(raw, type=bodies.LoanBody), bodies.LoanBody)
     except msgspec.ValidationError as wrong:
-        raise mistaken(wrong) from None
+        raise mistaken(wrong, bodies.LoanBody) from None
     except UnicodeDecodeError:
         # Only here: as a whole the body was read without looking into its rows.
         raise invalid("$", "is not UTF-8", "send JSON in UTF-8") from None

@@ -76,7 +76,7 @@ async def test_a_clearance_not_needed_is_given_back(house: House) -> None:
         ({"contact_point": {"number": "x"}}, "$.contact_point"),
         ({"content": {"labels": ["rude"]}}, "$.content.labels[0]"),
         ({"visit": {"people": ["staff-1"]}}, "visit"),
-        ({"chanel": "call"}, "$"),
+        ({"chanel": "call"}, "$.chanel"),
     ],
 )
 async def test_a_wrong_question_names_its_field(

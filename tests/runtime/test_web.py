@@ -1,6 +1,8 @@
 """Doors answer bad input with problem+json that names the field, and never quotes the value."""
 
 from collections.abc import AsyncIterator
+from datetime import date
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -9,7 +11,7 @@ from aiohttp import ClientSession, web
 from services.events.base import Instant, MinorUnits
 from services.events.words import Product
 from services.runtime.admin import Health, serve, serving
-from services.runtime.web import Problem, application, json_response, read_json
+from services.runtime.web import Problem, application, json_response, mistaken, read_json
 
 
 class Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +42,7 @@ async def door() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+WORDS = ", ".join(Product)
 GOOD = '"amount_minor": 12, "at": "2026-05-12T12:00:00Z"'
 
 
@@ -52,7 +55,8 @@ GOOD = '"amount_minor": 12, "at": "2026-05-12T12:00:00Z"'
         ('{"amount_minor": 1.5, "at": "2026-05-12T12:00:00Z"}', 422, "$.amount_minor"),
         ('{"amount_minor": 1, "at": "2026-05-12T12:00:00"}', 422, "$.at"),
         (f'{{{GOOD}, "product": "+12025550123"}}', 422, "$.product"),
-        (f'{{{GOOD}, "surprise": 1}}', 422, "$"),
+        (f'{{{GOOD}, "surprise": 1}}', 422, "$.surprise"),
+        (f'{{{GOOD}, "+1 202 555 0123": 1}}', 422, "$"),
         (f'{{{GOOD}, "product": "\\u0000"}}', 422, "$.product"),
         ("{", 400, None),
         ("\xff", 400, None),
@@ -141,3 +145,61 @@ async def test_readiness_may_be_asked_while_a_service_still_adds_its_checks() ->
     health.ready("first", first)
     assert list(await health.unready()) == ["first"]
     assert list(await health.unready()) == ["first", "second"]
+
+
+class Whole(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    parts: tuple[Body, ...] = ()
+    id: UUID | None = None
+    day: date | None = None
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (
+            '{"parts": [{"amount_minor": 1}]}',
+            ("$.parts[0].at", "is missing", "send it: docs/api.md tells what it is"),
+        ),
+        (
+            '{"part": []}',
+            ("$.part", "is an unknown field", "remove it or mend its name: parts, id, day"),
+        ),
+        (
+            '{"parts": [{"+12025550123": 1}]}',
+            (
+                "$.parts[0]",
+                "has an unknown field",
+                "remove it or mend its name: amount_minor, at, product",
+            ),
+        ),
+        (
+            '{"+12025550123 - at home": 1}',
+            ("$", "has an unknown field", "remove it or mend its name: parts, id, day"),
+        ),
+        (
+            f'{{"parts": [{{{GOOD}, "product": "+12025550123"}}]}}',
+            ("$.parts[0].product", "is none of the words there are", f"one of {WORDS}"),
+        ),
+        (
+            '{"parts": [{"amount_minor": 1, "at": "2026-05-12T12:00:00"}]}',
+            (
+                "$.parts[0].at",
+                "is no instant with a time zone",
+                "write it as 2026-05-12T12:00:00Z",
+            ),
+        ),
+        ('{"day": "12/05/2026"}', ("$.day", "is no date", "write it as 2026-05-12")),
+        (
+            '{"id": "7"}',
+            ("$.id", "is no UUID", "write it as 0f8fad5b-d9cb-469f-a165-70867728950e"),
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_told_with_its_field_and_its_fix(
+    body: str, error: tuple[str, str, str]
+) -> None:
+    with pytest.raises(msgspec.ValidationError) as wrong:
+        msgspec.json.decode(body, type=Whole)
+    problem = mistaken(wrong.value, Whole)
+    assert problem.errors == (error,)
+    assert problem.detail == f"{error[0]} {error[1]}: {error[2]}"
