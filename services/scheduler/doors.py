@@ -114,13 +114,13 @@ class Doors:
         """2xx only after policy knows it too: from then on no reminder of a paid debt leaves."""
         tenant = await self._keys.tenant(request, "ingest")
         fact = bodies.payment(tenant, await read_json(request, bodies.PaymentBody))
-        return await self._settle(fact, fact.loan_id, fact.installment_number)
+        return _of_installment(*await self._settle(fact, fact.loan_id, fact.installment_number))
 
     async def reverse_payment(self, request: web.Request) -> web.Response:
         """The debt is owed again; its remaining reminders are armed in a new cycle."""
         tenant = await self._keys.tenant(request, "ingest")
         fact = bodies.reversal(tenant, await read_json(request, bodies.ReversalBody))
-        return await self._settle(fact, fact.loan_id, fact.installment_number)
+        return _of_installment(*await self._settle(fact, fact.loan_id, fact.installment_number))
 
     async def close_loan(self, request: web.Request) -> web.Response:
         """Nothing more is owed; 2xx only after policy knows it too."""
@@ -131,7 +131,8 @@ class Doors:
         if version is None:
             version = await self._known_version(tenant, loan_id)
         fact = bodies.close(tenant, loan_id, version, body)
-        return await self._settle(fact, loan_id, None)
+        status, installments = await self._settle(fact, loan_id, None)
+        return json_response({"status": status, "installments": installments})
 
     async def show_reminder(self, request: web.Request) -> web.Response:
         """One reminder with its history; policy's door tells why it was answered so."""
@@ -149,6 +150,9 @@ class Doors:
         loan_id = _loan_id(request)
         async with connected(self._db) as connection:
             found = await store_reminders.reminders_of_loan(connection, tenant, loan_id, MAX_LISTED)
+            known = found or await loan_versions(connection, [LoanKey(tenant, loan_id)])
+        if not known:
+            raise Problem(404, "no_such_loan", "this tenant has no loan of that id")
         return json_response({"loan_id": loan_id, "reminders": found})
 
     async def show_ledger(self, request: web.Request) -> web.Response:
@@ -194,8 +198,11 @@ class Doors:
         self._relay.nudge()
         return outcomes
 
-    async def _settle(self, fact: Fact, loan_id: str, number: int | None) -> web.Response:
-        """Commit here, tell policy, then answer.  A repeat tells policy again: it may not know."""
+    async def _settle(self, fact: Fact, loan_id: str, number: int | None) -> tuple[Status, int]:
+        """Commit here, tell policy, then answer.  A repeat tells policy again: it may not know.
+
+        Answers what became of the fact and how many installments it is about.
+        """
         async with transaction(self._db) as connection:
             now = await clock.gate_now(connection)
             [outcome] = await intake.record(self._context, connection, [[fact]], now)
@@ -204,7 +211,7 @@ class Doors:
         _refuse(outcome)
         if debts or gone:
             await self._paid.forward(debts, gone)
-        return json_response({"status": outcome.status, "installments": len(debts)})
+        return outcome.status, len(debts)
 
 
 async def _standing(
@@ -219,6 +226,13 @@ async def _standing(
     found = await store_reminders.situations(connection, keys)
     rows = await store_reminders.cancelled_of_installments(connection, keys)
     return [debt for s in found if (debt := debt_told(s))], [cancelled(row) for row in rows]
+
+
+def _of_installment(status: Status, installments: int) -> web.Response:
+    """202 if the installment is not here yet, or mistyped: the fact is kept and waits for it."""
+    known = installments > 0
+    body = {"status": status, "installments": installments, "known": known}
+    return json_response(body, 200 if known else 202)
 
 
 def _read_row(raw: msgspec.Raw) -> bodies.LoanBody:

@@ -162,7 +162,7 @@ async def test_a_payment_is_answered_after_policy_was_told(
     await stand_at(database, FIRST_HOUR)
     assert await emit(db) == 1
     assert await lender.post("/v1/payments", PAYMENT) == (
-        200, {"status": "recorded", "installments": 1},
+        200, {"status": "recorded", "installments": 1, "known": True},
     )  # fmt: skip
     [told] = policy.told
     [debt], [gone] = told["debts"], told["cancelled"]
@@ -191,9 +191,13 @@ async def test_a_payment_that_policy_did_not_hear_is_503_and_the_repeat_tells_it
 async def test_a_payment_for_an_installment_not_here_yet_waits_for_it(
     lender: Lender, policy: Policy, db: Pool
 ) -> None:
-    assert (await lender.post("/v1/payments", PAYMENT))[0] == 200
+    unknown = {"status": "recorded", "installments": 0, "known": False}
+    assert await lender.post("/v1/payments", PAYMENT) == (202, unknown)
     assert policy.told == []
     await registered(lender)
+    assert (await lender.post("/v1/payments", PAYMENT))[0] == 200
+    mistyped = PAYMENT | {"payment_id": "P-9", "installment_number": 9}
+    assert await lender.post("/v1/payments", mistyped) == (202, unknown)
     assert {row["installment_number"] for row in await reminders(db)} == {2}
 
 
@@ -237,7 +241,8 @@ async def test_another_tenant_sees_nothing_of_ours(lender: Lender, db: Pool) -> 
             connection, PEPPER, tenant="other", scopes=["ingest"], label="test"
         )
     assert (await lender.get(f"/v1/reminders/{row['reminder_id']}"))[0] == 404
-    assert (await lender.get("/v1/loans/L-1/reminders"))[1]["reminders"] == []
+    status, problem = await lender.get("/v1/loans/L-1/reminders")
+    assert (status, problem["code"]) == (404, "no_such_loan")
     assert (await lender.get("/v1/ledger"))[1]["planned"] == 0
 
 
@@ -309,4 +314,4 @@ async def test_what_lies_in_the_future_is_judged_by_business_time(
 ) -> None:
     await stand_at(database, NOW + timedelta(days=400))
     status, _ = await lender.post("/v1/payments", PAYMENT | {"received_at": "2027-07-01T00:00:00Z"})
-    assert status == 200
+    assert status == 202
