@@ -10,7 +10,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do \
 	  printf '  make %-11s%s\n' "$$name" "$$what"; done
 
-demo: .venv/.run ## 45 days of a sample loan book in 3 minutes, nothing needed but Python
+demo: .venv/.run ## 45 days of a sample loan book in about two minutes, nothing needed but Python
 	@$(PY) -m services demo $(ARGS)
 
 up: .venv/.run ## the same on Apache Kafka and PostgreSQL, each service its own process (Java 17)

@@ -67,7 +67,7 @@ def demo(keep: bool, folder: Path | None) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".dunwell"),
     show_default=True,
-    help="Where data and logs live.",
+    help="Where logs and the sandbox's record go; the database is thrown away at the end.",
 )
 def up(folder: Path) -> None:
     """Run everything on Apache Kafka and PostgreSQL, each service a process, until Ctrl-C.

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from services.runtime.database import Connection
 from services.runtime.embedded_postgres import EmbeddedPostgres
 from services.trial import book, scenario, stepping, summary
+from services.trial.installation import print_variables
 from services.trial.processes import Processes, running
 from services.trial.world import World
 
@@ -108,12 +109,12 @@ async def step_through(demo: Demo, console: Console) -> None:
         SpinnerColumn(),
         TextColumn("{task.fields[day]}"),
         BarColumn(),
-        TextColumn("{task.fields[sent]} sent, {task.fields[waiting]} waiting"),
+        TextColumn("{task.fields[counts]}"),
         TimeElapsedColumn(),
         console=console,
     )
     with progress:
-        task = progress.add_task("", total=book.DAYS, day="", sent=0, waiting=0)
+        task = progress.add_task("", total=book.DAYS, day="", counts="")
         now, shown = book.BEGIN, book.BEGIN.date()
         await demo.stepper.drain()
         while True:
@@ -130,22 +131,28 @@ async def step_through(demo: Demo, console: Console) -> None:
             if demo.stepper.steps == LIES_AT_STEP:
                 await _script_lies(demo)
             await demo.stepper.step_to(now)
-            counts = await demo.owner.fetchrow(
+            found = await demo.owner.fetchrow(
                 "SELECT count(*) FILTER (WHERE status = 'sent') AS sent,"
                 " count(*) FILTER (WHERE status IN ('planned', 'due')) AS waiting"
                 " FROM scheduler.reminders"
             )
+            counts = progress_line(dict(found or {}))
             if not console.is_terminal and now.date() > shown:
                 shown = now.date()  # a log gets a line a day instead of a bar
-                console.print(f"{now:%a %d %b}  {dict(counts or {})}", highlight=False)
+                console.print(f"{now:%a %d %b}  {counts}", highlight=False)
             progress.update(
                 task,
                 completed=(now - book.BEGIN) / timedelta(days=1),
                 day=f"{now:%a %d %b %H:%M} UTC",
-                **dict(counts or {}),
+                counts=counts,
             )
         await demo.stepper.step_to(end)
         progress.update(task, completed=book.DAYS)
+
+
+def progress_line(counts: Mapping[str, int]) -> str:
+    """How far it is, in words."""
+    return f"{counts.get('sent', 0):,} sent, {counts.get('waiting', 0):,} waiting"
 
 
 async def _script_lies(demo: Demo) -> None:
@@ -164,14 +171,23 @@ async def run(folder: Path, console: Console, keep: bool) -> int:
         await step_through(demo, console)
         report = await summary.gather(demo.owner, demo.world, demo.rows, demo.actors.done)
         summary.show(report, console, steps=demo.stepper.steps)
-        inbox = demo.world.url("sandbox") + "/"
         if keep:
-            console.print(f"\nThe messages, as on a phone: [link={inbox}]{inbox}[/link]")
-            console.print("Everything keeps running; press Ctrl-C to end it.")
-            await asyncio.Event().wait()
+            await keep_running(demo.world, console)
         else:
+            inbox = demo.world.url("sandbox") + "/"
             console.print(
                 f"\nThe messages, as on a phone, were at {inbox}:"
                 " run `make demo ARGS=--keep` to look at them."
             )
         return 0 if report.kept else 1
+
+
+async def keep_running(world: World, console: Console) -> None:
+    """Show the doors and a key; Ctrl-C is the normal end."""
+    console.print()
+    print_variables(world, console)
+    inbox = world.url("sandbox") + "/"
+    console.print(f"The messages, as on a phone: [link={inbox}]{inbox}[/link]")
+    console.print("Everything keeps running; press Ctrl-C to end it.")
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.runtime.embedded_postgres import EmbeddedPostgres
-from services.trial.processes import ORDER, ProcessFailed, running
+from services.trial.processes import ORDER, Processes, ProcessFailed, running
 from services.trial.world import World
 
 _LOOK_SECONDS = 1.0
@@ -30,7 +30,7 @@ async def _broker(stack: contextlib.AsyncExitStack) -> str:
 
 
 async def run(folder: Path, console: Console) -> int:
-    """Start everything, show the doors, and watch until cancelled or a process ends."""
+    """Start everything, show the doors, and watch; 0 after Ctrl-C, which is the normal end."""
     folder.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         with console.status("Starting Apache Kafka, PostgreSQL, the sandbox and the services …"):
@@ -46,23 +46,32 @@ async def run(folder: Path, console: Console) -> int:
             options = ("--database-url", postgres.dsn, "--clock", "database")
             processes = await stack.enter_async_context(running(world, options))
         console.print(_doors(world, servers))
-        # Whole lines, to be copied: a table would cut them to the terminal's width.
-        for line in _variables(world, postgres.dsn):
-            console.print(line, soft_wrap=True, highlight=False, markup=False)
-        console.print("Press Ctrl-C to end it.")
+        print_variables(world, console)
+        await watch(processes, console)
+    return 0
+
+
+async def watch(processes: Processes, console: Console) -> None:
+    """Return after Ctrl-C; raises ProcessFailed if a process ends by itself."""
+    console.print("Press Ctrl-C to end it.")
+    try:
         while not (ended := processes.ended()):
             await asyncio.sleep(_LOOK_SECONDS)
-        name = next(iter(ended))
-        raise ProcessFailed(f"{name} ended:\n{processes.last_words(name)}")
+    except asyncio.CancelledError:
+        return
+    name = next(iter(ended))
+    raise ProcessFailed(f"{name} ended:\n{processes.last_words(name)}")
 
 
-def _variables(world: World, database: str) -> list[str]:
+def print_variables(world: World, console: Console) -> None:
     """What the README's snippets are typed with, and where the tables are."""
-    return [
+    # Whole lines, to be copied: a table would cut them to the terminal's width.
+    for line in (
         *(f"export {name.upper()}={world.url(name)}" for name in ORDER),
         f"export KEY={world.tenant_key}  # of tenant {world.tenant}",
-        f"PostgreSQL: {database}",
-    ]
+        f"PostgreSQL: {world.admin_url}",
+    ):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _doors(world: World, servers: str) -> Table:
