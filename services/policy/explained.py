@@ -13,6 +13,7 @@ import msgspec
 from services.policy.facts import Facts
 from services.policy.replay import NotReplayable, answers_of, facts_of, questions_of
 from services.policy.ruleset import RuleSet
+from services.policy.rulesets import ALWAYS_ID
 from services.policy.sentences import Speaker
 from services.policy.trace import Heard, packs_of, trace
 from services.policy.verdict import Answer, Outcome, judge
@@ -34,7 +35,7 @@ class UsedPack(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     jurisdiction: str
     status: str
-    version: str | None  # None: part of this program, asked of everybody
+    version: str | None  # None: the record names none
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,9 +118,8 @@ def _lines(
     why: str | None,
     language: str,
 ) -> list[str]:
-    zones = [zone.zone for zone in facts[0].borrower.zones] if facts else []
-    speaker = Speaker(language, zones)
-    lines = [_asked(row, speaker), _verdict(row, answers, speaker)]
+    speaker = Speaker(language, _zones(row, facts))
+    lines = [_asked(row, facts, speaker), _verdict(row, answers, speaker)]
     said = {reason.code for answer in answers for reason in answer.reasons}
     if row["code"] and row["code"] not in said:
         lines.append(speaker.say("why", reason=speaker.reason(row["code"])))
@@ -134,17 +134,27 @@ def _lines(
     if why is not None:
         lines.append(speaker.say("not_replayable", why=why))
     if packs:
-        names = speaker.several([pack.title for pack in packs])
+        names = speaker.quoted([pack.title for pack in packs])
         lines.append(speaker.say("packs", packs=names, version=row["rule_set"][:12]))
-    if drafts := [pack.title for pack in packs if pack.status == "draft"]:
-        lines.append(speaker.say("draft", packs=speaker.several(drafts)))
+    drafts = [pack for pack in packs if pack.status == "draft"]
+    if chosen := [pack.title for pack in drafts if pack.pack != ALWAYS_ID]:
+        lines.append(speaker.say("draft", packs=speaker.quoted(chosen)))
+    if ours := [pack.title for pack in drafts if pack.pack == ALWAYS_ID]:
+        lines.append(speaker.say("draft_always", packs=speaker.quoted(ours)))
     if row["repeats"]:
         last = speaker.when(row["last_at"])
         lines.append(speaker.say("repeats", repeats=row["repeats"], last=last))
     return lines
 
 
-def _asked(row: Mapping[str, Any], speaker: Speaker) -> str:
+def _zones(row: Mapping[str, Any], facts: Sequence[Facts]) -> list[str] | None:
+    """None where zones had no part in it: a decision without facts may be held for its pack."""
+    if facts:
+        return [zone.zone for zone in facts[0].borrower.zones]
+    return [] if row["code"] == "held_zone" else None
+
+
+def _asked(row: Mapping[str, Any], facts: Sequence[Facts], speaker: Speaker) -> str:
     checkpoint = row["checkpoint"] if row["checkpoint"] in ("due", "redeem") else "clearance"
     return speaker.say(
         "asked",
@@ -152,6 +162,7 @@ def _asked(row: Mapping[str, Any], speaker: Speaker) -> str:
         at=speaker.when(row["decided_at"]),
         installment=row["installment_number"],
         loan=row["loan_id"],
+        recipient=speaker.recipient(facts[0].contact.recipient if facts else "debtor"),
     )
 
 

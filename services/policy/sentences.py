@@ -46,12 +46,13 @@ def language_of(accepted: str) -> str:
 class Speaker:
     """Says things in one language, with times on the clocks of the zones where the person may be.
 
-    Without a zone, or with more than three, times are in UTC and say so.
+    Without a zone, or with more than three, times are in UTC and say so and why: zones None is
+    no word on zones, empty is that nobody knows the person's.
     """
 
-    def __init__(self, language: str, zones: Sequence[str]) -> None:
+    def __init__(self, language: str, zones: Sequence[str] | None) -> None:
         self._words = words_of(language)
-        self._zones = [ZoneInfo(zone) for zone in dict.fromkeys(zones)]
+        self._zones = None if zones is None else [ZoneInfo(zone) for zone in dict.fromkeys(zones)]
 
     def say(self, *path: str, **filled: object) -> str:
         """One sentence of the file."""
@@ -68,6 +69,13 @@ class Speaker:
     def channel(self, channel: str) -> str:
         return str(self._words["channels"].get(channel, channel))
 
+    def recipient(self, recipient: str) -> str:
+        return self.say("recipients", recipient)
+
+    def quoted(self, titles: Sequence[str]) -> str:
+        """`“a”, “b” and “c”`: a title that is a sentence is not taken for one of ours."""
+        return self.several([self.say("quoted", text=title) for title in titles])
+
     def several(self, texts: Sequence[str]) -> str:
         """`a, b and c`."""
         if len(texts) < 2:
@@ -78,9 +86,12 @@ class Speaker:
     def when(self, instant: datetime) -> str:
         """The date, the time and the name of the zone; in each zone, if they are few."""
         locale: str = self._words["locale"]
-        if not 1 <= len(self._zones) <= _ZONES:
+        if not self._zones or len(self._zones) > _ZONES:
             shown = format_datetime(instant.astimezone(UTC), self._words["instant"], locale=locale)
-            return self.say("nobody_knows_zone", instant=shown)
+            if self._zones is None:
+                return self.say("in_utc", instant=shown)
+            said_of = "many_zones" if self._zones else "nobody_knows_zone"
+            return self.say(said_of, instant=shown, count=len(self._zones))
         said = []
         for zone in self._zones:
             local = instant.astimezone(zone)

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from services.events.loans import FeedWatermark
 from services.events.permits import Verdict
+from services.policy import explain
 from services.policy.clearances import filed
 from services.policy.clearances.question import Actor, Content, Point
 from services.policy.clearances.release import release
@@ -66,6 +67,16 @@ async def test_a_refusal_names_the_rule_its_law_and_the_instant(world: World) ->
     )
     assert reason.says
     assert await world.rows("contacts") == []
+
+
+async def test_its_explanation_names_whom_it_was_to_reach(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    answer = await ask(world, "ada", recipient="employer")
+    async with transaction(world.db) as connection:
+        found = await explain.recorded(connection, world.rule_sets, TENANT, answer.decision_id)
+    told = await explain.in_full(world.rule_sets, found, "en")
+    assert "whether the employer of this person may be contacted" in told["words"]["lines"][0]
 
 
 async def test_the_same_id_gets_the_same_answer_and_books_once(world: World) -> None:

@@ -107,6 +107,49 @@ async def test_the_same_is_said_in_chinese(world: World) -> None:
     assert found["next_permitted_at"] is None
 
 
+async def test_an_explanation_says_of_packs_only_who_put_them_in_force(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.ready("ada")
+    lines = (await why(world, await last_decision(world)))["words"]["lines"]
+    [put, ours] = [line for line in lines if line.startswith("No counsel")]
+    assert "“A test's own”" in put
+    assert "knowingly" in put
+    assert "“What was told to us binds”" in ours
+    assert "knowingly" not in ours
+    assert any("“What was told to us binds” and “A test's own”" in line for line in lines)
+
+
+async def test_a_reminder_held_for_its_rules_is_not_said_to_lack_a_time_zone(world: World) -> None:
+    await world.person("ada")
+    await world.ready("ada")
+    lines = (await why(world, await last_decision(world)))["words"]["lines"]
+    assert "Why: no rules are in force for the place where the person is." in lines
+    assert not any("time zone" in line for line in lines)
+
+
+def test_times_in_utc_say_why_they_are() -> None:
+    many = ["America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"]
+    assert "(UTC)" in Speaker("en", None).when(AFTERNOON)
+    assert "zone of the person is not known" in Speaker("en", []).when(AFTERNOON)
+    assert "any of 4 time zones" in Speaker("en", many).when(AFTERNOON)
+
+
+@pytest.mark.parametrize(
+    ("code", "untrue"),
+    [
+        ("outside_contact_window", "law"),  # a house rule may have said so
+        ("content_missing", "law"),
+        ("content_prohibited", "law"),
+        ("consent_missing", "there is none"),  # one of another scope may be on record
+        ("stale_step", "had passed"),  # it may be to come, and nothing permitted until then
+        ("third_party_prohibited", "nobody but"),  # the rule may allow an attorney
+    ],
+)
+def test_a_reason_claims_no_more_than_every_rule_of_its_code_says(code: str, untrue: str) -> None:
+    assert untrue not in Speaker("en", None).reason(code)
+
+
 async def test_a_decision_whose_rules_are_gone_is_still_explained_from_its_record(
     world: World,
 ) -> None:
@@ -155,6 +198,7 @@ def test_each_language_has_a_sentence_for_every_code_and_a_name_for_every_channe
     assert set(get_args(words.RuleCode)) <= set(said["codes"])
     assert set(said["codes"]) == set(words_of("en")["codes"])
     assert set(said["channels"]) == set(get_args(words.Channel))
+    assert set(said["recipients"]) == set(get_args(words.Recipient))
     speaker = Speaker(language, [])
     assert all(speaker.reason(code) for code in said["codes"])
 
