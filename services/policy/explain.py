@@ -119,7 +119,8 @@ def _rules(rule_sets: RuleSets, found: Recorded) -> RuleSet | NotReplayable:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON columns go out as they were written."""
+    """JSON columns go out as they were written; the ledger's go out explained."""
+    row = {name: row[name] for name in row if not name.startswith("contact_")}
     for column in ("answers", "facts", "packs"):
         if row.get(column) is not None:
             row[column] = msgspec.Raw(row[column].encode())

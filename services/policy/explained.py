@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from services.policy.became import Became, became
 from services.policy.facts import Facts
 from services.policy.replay import NotReplayable, answers_of, facts_of, questions_of
 from services.policy.ruleset import RuleSet
@@ -44,6 +45,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     next_permitted_at: datetime | None  # of an allow, its own instant; None: waiting cures nothing
     questions: tuple[Question, ...]
     used_packs: tuple[UsedPack, ...]
+    contact: Became | None  # what became of it; None: none was to follow
     not_replayable: str | None  # why the rules can't be asked again
     words: dict[str, Any]  # language, lines
 
@@ -66,6 +68,7 @@ def explained(row: Mapping[str, Any], rules: RuleSet | NotReplayable, language: 
         next_permitted_at=row["decided_at"] if row["verdict"] == Outcome.ALLOW else row["until"],
         questions=questions,
         used_packs=packs,
+        contact=became(row),
         not_replayable=why,
         words={"language": language, "lines": lines},
     )
@@ -120,6 +123,8 @@ def _lines(
 ) -> list[str]:
     speaker = Speaker(language, _zones(row, facts))
     lines = [_asked(row, facts, speaker), _verdict(row, answers, speaker)]
+    if (after := became(row)) is not None:
+        lines.append(_became(after, speaker))
     said = {reason.code for answer in answers for reason in answer.reasons}
     if row["code"] and row["code"] not in said:
         lines.append(speaker.say("why", reason=speaker.reason(row["code"])))
@@ -164,6 +169,12 @@ def _asked(row: Mapping[str, Any], facts: Sequence[Facts], speaker: Speaker) -> 
         loan=row["loan_id"],
         recipient=speaker.recipient(facts[0].contact.recipient if facts else "debtor"),
     )
+
+
+def _became(after: Became, speaker: Speaker) -> str:
+    if after.state is not None and after.at is not None:
+        return speaker.say("attempt", after.state, at=speaker.when(after.at))
+    return speaker.say("became", after.outcome or "nothing")
 
 
 def _verdict(row: Mapping[str, Any], answers: Sequence[Answer], speaker: Speaker) -> str:

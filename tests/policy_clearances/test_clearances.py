@@ -14,7 +14,7 @@ from services.policy.clearances.question import Actor, Content, Point
 from services.policy.clearances.release import release
 from services.runtime.database import transaction
 from services.runtime.web import Problem
-from tests.policy_clearances.asking import ask, redeem
+from tests.policy_clearances.asking import ask, redeem, report
 from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, cap, debt, pack, stop, who
 from tests.policy_service.world import World
 
@@ -77,6 +77,18 @@ async def test_its_explanation_names_whom_it_was_to_reach(world: World) -> None:
         found = await explain.recorded(connection, world.rule_sets, TENANT, answer.decision_id)
     told = await explain.in_full(world.rule_sets, found, "en")
     assert "whether the employer of this person may be contacted" in told["words"]["lines"][0]
+
+
+async def test_its_explanation_says_what_was_reported_of_the_contact(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    answer = await ask(world, "ada")
+    redeemed = await redeem(world, answer.clearance_id)
+    await report(world, "ada", clearance_id=answer.clearance_id)
+    async with transaction(world.db) as connection:
+        found = await explain.recorded(connection, world.rule_sets, TENANT, redeemed.decision_id)
+    told = await explain.in_full(world.rule_sets, found, "en")
+    assert "What became of it: nobody answered." in told["words"]["lines"]
 
 
 async def test_the_same_id_gets_the_same_answer_and_books_once(world: World) -> None:

@@ -15,6 +15,7 @@ from services.events.permits import Redeem
 from services.events.stops import ConsentGiven
 from services.events.words import AttemptState, Outcome
 from services.policy import explain, jurisdictions, timeline, words
+from services.policy.receipts import OUTCOMES
 from services.policy.ruleset import RuleSet
 from services.policy.rulesets import PackVersion, RuleSets
 from services.policy.sentences import LANGUAGES, Speaker, language_of, words_of
@@ -150,6 +151,36 @@ def test_a_reason_claims_no_more_than_every_rule_of_its_code_says(code: str, unt
     assert untrue not in Speaker("en", None).reason(code)
 
 
+async def test_an_explanation_says_what_became_of_the_contact(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    attempt = await world.ready("ada")
+    before = await why(world, await last_decision(world))
+    assert before["contact"] is None  # only a question; nothing was to follow at once
+    await world.redeem_one(attempt)
+    [redeemed] = await world.rows("decisions", checkpoint="redeem")
+
+    async def after(*states: AttemptState) -> tuple[Any, str]:
+        for state in states:
+            await world.send("delivery.receipt", receipt(attempt, state))
+        found = await why(world, redeemed["decision_id"])
+        assert not any(name.startswith("contact_") for name in found)
+        return found["contact"], found["words"]["lines"][2]
+
+    contact, line = await after()
+    assert (contact["outcome"], contact["state"]) == ("reserved", None)
+    assert line == "What became of it has not been told yet; until then it counts as made."
+    contact, line = await after(AttemptState.NOT_SENT)
+    assert (contact["outcome"], contact["state"]) == ("cancelled", "not_sent")
+    assert line.startswith("It was not sent: nothing left us (Tuesday, 2 June 2026, 14:00 Eastern")
+    contact, line = await after(AttemptState.ACCEPTED, AttemptState.UNDELIVERED)
+    assert (contact["outcome"], contact["state"]) == ("sent", "undelivered")
+    await world.owner.execute("DELETE FROM policy.contacts")
+    contact, line = await after()
+    assert contact["outcome"] is None
+    assert line == "Nothing is on record of what became of it."
+
+
 async def test_a_decision_whose_rules_are_gone_is_still_explained_from_its_record(
     world: World,
 ) -> None:
@@ -198,6 +229,8 @@ def test_each_language_has_a_sentence_for_every_code_and_a_name_for_every_channe
     assert set(get_args(words.RuleCode)) <= set(said["codes"])
     assert set(said["codes"]) == set(words_of("en")["codes"])
     assert set(said["channels"]) == set(get_args(words.Channel))
+    assert set(said["attempt"]) == {state for state, counts in OUTCOMES.items() if counts}
+    assert set(said["became"]) == {*get_args(words.Outcome), "nothing"}
     assert set(said["recipients"]) == set(get_args(words.Recipient))
     speaker = Speaker(language, [])
     assert all(speaker.reason(code) for code in said["codes"])
