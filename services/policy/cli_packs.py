@@ -9,22 +9,33 @@ import click
 import msgspec
 
 from services.policy import pack_diff, pack_lint, pack_text
-from services.policy.pack import Pack, PackError, load_shipped, shipped
+from services.policy.cli_reading import pack_text as pack_text_of
+from services.policy.pack import Pack, PackError, load_shipped, load_text, shipped
+from services.policy.rulesets import ALWAYS, ALWAYS_ID
 from services.policy.stricter import Way
+from services.runtime.settings import PREFIX
 
 
 @click.group("packs")
 def packs() -> None:
     """Read the rules: which packs there are, what they say, what a change would do.
 
-    A PACK is the id of a shipped pack, such as us-fed, or the path of a pack file.
+    A PACK is the id of a shipped pack, such as us-fed, or the path of a pack file; for `show` and
+    `diff` also, with --tenant, a draft that was kept, DRAFT or DRAFT@HASH (needs
+    DUNWELL_DATABASE_URL); or `always`, the rules that are asked of everybody.
 
     \b
     dunwell packs list                        which packs are shipped
     dunwell packs show us-ma                  every rule of one, in words
     dunwell packs lint my-rules.yaml          what is wrong with a file, and where
     dunwell packs diff house my-house.yaml    which rules get tighter, which looser
+    dunwell packs show acme-hours@3f9c0a --tenant acme      before you approve it
     """
+
+
+_TENANT = click.option(
+    "--tenant", envvar=PREFIX + "TENANT", help=f"Whose draft; or set {PREFIX}TENANT."
+)
 
 
 @packs.command("list")
@@ -33,21 +44,25 @@ def list_command(as_json: bool) -> None:
     """List the shipped packs: place, status, number of rules, dates, hash.
 
     The hash is that of the file's text; an activation and every decision name it as the version.
+    The last, `always`, is asked of everybody and is never activated.
     """
-    rows = [_row(load_shipped(name)) for name in shipped()]
+    rows = [_row(load_shipped(name), pack_lint.SHIPPED / f"{name}.yaml") for name in shipped()]
+    rows.append(_row(pack_lint.read_pack(ALWAYS), ALWAYS))
     if as_json:
         for row in rows:
             click.echo(msgspec.json.encode(row))
         return
     head = ("id", "rules", "status", "in force", "hash", "jurisdiction", "title")
     _table([head, *((*(str(row[key]) for key in _COLUMNS),) for row in rows)])
+    click.echo(
+        f"\n{ALWAYS_ID} is asked of everybody, beside the packs in force; nobody activates it."
+    )
 
 
 _COLUMNS = ("pack", "rules", "status", "effective", "hash", "jurisdiction", "title")
 
 
-def _row(pack: Pack) -> dict[str, object]:
-    text = (pack_lint.SHIPPED / f"{pack.id}.yaml").read_bytes()
+def _row(pack: Pack, file: Path) -> dict[str, object]:
     return {
         "pack": pack.id,
         "title": pack.title,
@@ -55,7 +70,7 @@ def _row(pack: Pack) -> dict[str, object]:
         "status": pack.status,
         "rules": len(pack.rules),
         "effective": pack_text.in_force(pack.effective),
-        "hash": hashlib.sha256(text).hexdigest(),
+        "hash": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
 
 
@@ -70,10 +85,11 @@ def _table(rows: list[tuple[str, ...]]) -> None:
 
 @packs.command("show")
 @click.argument("pack")
+@_TENANT
 @click.option("--rule", "rule_id", metavar="ID", help="Only this rule.")
-def show_command(pack: str, rule_id: str | None) -> None:
+def show_command(pack: str, tenant: str | None, rule_id: str | None) -> None:
     """Read a PACK in words: what each rule says, whom it binds, exceptions, source, dates."""
-    found = _pack(pack)
+    found = _pack(pack, tenant)
     rules = [rule for rule in found.rules if rule_id in (None, rule.id)]
     if not rules:
         known = ", ".join(rule.id for rule in found.rules)
@@ -134,14 +150,15 @@ def lint_command(paths: tuple[Path, ...], every: bool, quiet: bool) -> None:
 @packs.command("diff")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
+@_TENANT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a rule, one a line.")
-def diff_command(before: str, after: str, as_json: bool) -> None:
+def diff_command(before: str, after: str, tenant: str | None, as_json: bool) -> None:
     """What changes from pack A to pack B: rules added, removed, changed, in words.
 
     Each is tightened (fewer contacts), loosened (more), unclear (neither can be shown; take it for
     loosened), or the same (only its words change).
     """
-    differences = pack_diff.diff(_pack(before), _pack(after))
+    differences = pack_diff.diff(_pack(before, tenant), _pack(after, tenant))
     if as_json:
         for each in differences:
             click.echo(msgspec.json.encode(pack_diff.as_values(each)))
@@ -167,12 +184,17 @@ _WAYS = {
 }
 
 
-def _pack(named: str) -> Pack:
-    """A shipped pack by its id, or a file by its path."""
+def _pack(named: str, tenant: str | None) -> Pack:
+    """A shipped pack by its id, a file by its path, or a draft that the tenant keeps."""
     try:
         path = Path(named)
         if path.suffix in (".yaml", ".yml") or path.is_file():
             return pack_lint.read_pack(path)
-        return load_shipped(named)
+        if named == ALWAYS_ID:
+            return pack_lint.read_pack(ALWAYS)
+        if named in shipped() or (tenant is None and "@" not in named):
+            return load_shipped(named)
+        name, text = pack_text_of(named, tenant)
+        return load_text(text, name)
     except PackError as error:
         raise click.ClickException(str(error)) from error

@@ -32,7 +32,7 @@ def changed(folder: Path, name: str, *swaps: tuple[str, str]) -> str:
 
 def test_the_list_names_every_shipped_pack_with_its_version() -> None:
     rows = [json.loads(line) for line in run("list", "--json").output.splitlines()]
-    assert [row["pack"] for row in rows] == shipped()
+    assert [row["pack"] for row in rows] == [*shipped(), "always"]
     assert all(len(row["hash"]) == 64 and row["status"] and row["rules"] for row in rows)
     said = run("list").output
     assert all(row["pack"] in said and row["hash"][:12] in said for row in rows)
@@ -49,6 +49,19 @@ def test_every_rule_of_every_pack_can_be_read_without_yaml(name: str) -> None:
         lines = dict(pack_text.rule_in_words(rule))
         assert {"Says", "Binds", "Then", "Source", "Confidence", "In force"} <= lines.keys()
         assert all(lines.values()), rule.id
+
+
+def test_what_is_asked_of_everybody_can_be_read_too() -> None:
+    said = run("show", "always")
+    assert said.exit_code == 0, said.output
+    assert "always-stops " in said.output
+    assert "always is asked of everybody" in run("list").output
+
+
+def test_a_draft_by_its_hash_needs_to_be_told_whose_it_is() -> None:
+    said = run("show", "acme-hours@3f9c0a1b2c3d")
+    assert said.exit_code == 2
+    assert "say --tenant if it is a draft that was kept" in said.output
 
 
 def test_one_rule_is_said_with_its_numbers_exceptions_and_source() -> None:

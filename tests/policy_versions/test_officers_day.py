@@ -96,7 +96,7 @@ async def test_each_command_of_the_officers_day_does_what_the_document_says(
             for command in commands(block["text"], block["more"]):
                 assert_printed(command, await typed(command, variables))
                 number += 1
-    assert number == 25
+    assert number == 26
 
 
 def test_every_subcommand_of_policy_teaches_how_it_is_typed() -> None:
