@@ -10,6 +10,7 @@ import msgspec
 from services.events.stops import StopLifted
 from services.policy import stops, words
 from services.policy.cli_options import borrower_options, found_borrower
+from services.policy.known import Row
 from services.policy.stop_problems import problems
 from services.policy.timeline import SQL
 from services.runtime.cli_database import on_database
@@ -50,6 +51,9 @@ def list_command(
 
     async def run(connection: Connection) -> tuple[list[dict[str, Any]], datetime]:
         rows = await connection.fetch(SQL["stops_of_borrower"], tenant, who)
+        # Else a mistyped reference, or another identity key, would read as: no stop.
+        if not rows and not await connection.fetchval(SQL["borrower_known"], tenant, who):
+            raise click.ClickException(f"policy knows no such borrower of {tenant}")
         return [dict(row) for row in rows], await gate_now(connection)
 
     rows, now = on_database("policy", run)
@@ -79,7 +83,7 @@ def list_command(
 def lift_command(stop: UUID, tenant: str, by: str, on_word_of: str, evidence: str | None) -> None:
     """STOP has ended.  `list` says on whose word it may."""
 
-    async def run(connection: Connection) -> None:
+    async def run(connection: Connection) -> Row | None:
         event = StopLifted(
             tenant=tenant,
             stop_id=stop,
@@ -90,14 +94,19 @@ def lift_command(stop: UUID, tenant: str, by: str, on_word_of: str, evidence: st
         )
         if wrong := problems(event):
             raise Problem(422, "invalid", "it can't be lifted so", wrong)
+        before = await connection.fetchrow(SQL["stop_ended"], tenant, stop)
         try:
             known = await stops.record(connection, _nobody, event)
         except stops.MayNotLift as refused:
             raise Problem(422, "may_not_lift", "it can't be lifted so", [refused.problem]) from None
         if not known:  # a door would keep it, a person has mistyped the id
             raise click.ClickException(f"{tenant} has no stop of that id.")
+        return before
 
-    on_database("policy", run)
+    if before := on_database("policy", run):
+        by = f"by {before['lifted_by']} on the word of the {before['on_word_of']}"
+        click.echo(f"It was lifted before, {by}, on {before['ended_at']:%F %H:%MZ}; that stands.")
+        return
     click.echo("Lifted: this stop forbids nothing any more.  Others stay.")
 
 

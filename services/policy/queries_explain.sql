@@ -154,3 +154,14 @@ SELECT s.stop_id, s.kind, s.received_at, s.form, s.from_date, s.until_date, s.lo
         WHERE e.stop_id = s.stop_id AND e.tenant = s.tenant AND e.on_word_of = ANY (s.may_lift)
         ORDER BY e.ended_at LIMIT 1) AS e ON true
  ORDER BY s.received_at, s.stop_id
+
+-- borrower_known
+SELECT EXISTS (SELECT 1 FROM borrowers WHERE borrower_id = $2 AND tenant = $1)
+    OR EXISTS (SELECT 1 FROM contact_points WHERE borrower_id = $2 AND tenant = $1)
+
+-- stop_ended
+-- The end that counts: the first on a word that may end it.
+SELECT e.ended_at, e.lifted_by, e.on_word_of
+  FROM stop_ends e JOIN stops s USING (tenant, stop_id)
+ WHERE e.tenant = $1 AND e.stop_id = $2 AND e.on_word_of = ANY (s.may_lift)
+ ORDER BY e.ended_at LIMIT 1

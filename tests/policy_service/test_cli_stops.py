@@ -39,8 +39,9 @@ async def test_stops_on_a_shared_number_are_listed_for_whoever_has_it(
 
 
 def test_what_can_not_be_lifted_is_said_with_what_to_do(database: Database) -> None:
-    nothing = dunwell(database, "list", "--borrower-ref", "B-1001")
-    assert (nothing.returncode, nothing.stdout) == (0, "No stop is on record.\n")
+    unheard_of = dunwell(database, "list", "--borrower-ref", "B-1001")
+    assert (unheard_of.returncode, unheard_of.stdout) == (1, "")
+    assert "policy knows no such borrower of acme" in unheard_of.stderr
     nobody = dunwell(database, "list")
     assert nobody.returncode == 2
     assert "name --borrower-ref or --borrower-id" in nobody.stderr
@@ -51,3 +52,27 @@ def test_what_can_not_be_lifted_is_said_with_what_to_do(database: Database) -> N
     unknown = dunwell(database, *words, "--evidence", "ticket 1")
     assert unknown.returncode == 1
     assert "acme has no stop of that id" in unknown.stderr
+
+
+async def test_a_known_borrower_without_a_stop_is_told_from_an_unknown_one(
+    world: World, database: Database
+) -> None:
+    ada = str(await world.borrower("ada"))
+    nothing = dunwell(database, "list", "--borrower-id", ada)
+    assert (nothing.returncode, nothing.stdout) == (0, "No stop is on record.\n")
+
+
+async def test_who_lifts_a_stop_that_was_lifted_is_told_whose_word_stands(
+    world: World, database: Database
+) -> None:
+    await world.borrower("ada")
+    given = stop("ada")
+    await world.send("stop.events", given)
+    words = ("lift", str(given.stop_id), "--on-word-of", "officer", "--evidence", "ticket 1")
+    assert dunwell(database, *words, "--by", "ann").stdout.startswith("Lifted:")
+    again = dunwell(database, *words, "--by", "bob")
+    assert again.returncode == 0
+    assert again.stdout == (
+        "It was lifted before, by ann on the word of the officer, on 2026-06-02 18:00Z;"
+        " that stands.\n"
+    )
