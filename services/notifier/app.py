@@ -36,6 +36,7 @@ from services.runtime.apikeys import ApiKeys
 from services.runtime.consume import consume
 from services.runtime.database import Pool
 from services.runtime.outbox import Outbox
+from services.runtime.settings import SettingsError
 from services.runtime.streams import open_stream
 from services.runtime.web import application
 
@@ -204,7 +205,7 @@ def _sweeps(
     ]
 
 
-class SteppedClock(Exception):
+class SteppedClock(SettingsError):
     """This database's business clock stands still, but somebody real would get the messages."""
 
 

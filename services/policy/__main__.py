@@ -9,7 +9,7 @@ def main() -> None:
     """Read the settings, then run until told to stop."""
     read = settings.load(Settings)
     log.configure("policy", read.log_format, read.log_level)
-    service.run(lambda: run(read))
+    service.run(lambda: run(read), "policy", read)
 
 
 if __name__ == "__main__":

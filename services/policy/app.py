@@ -1,7 +1,6 @@
 """Builds the policy service: the only file that makes pools, streams, servers and tasks."""
 
 import asyncio
-import sys
 from functools import partial
 
 from services.policy import jurisdictions, upkeep
@@ -13,6 +12,7 @@ from services.runtime import admin, clock, database, log
 from services.runtime.apikeys import ApiKeys
 from services.runtime.consume import consume
 from services.runtime.outbox import Outbox
+from services.runtime.settings import SettingsError
 from services.runtime.streams import open_stream
 from services.runtime.web import application
 
@@ -29,7 +29,7 @@ async def run(settings: Settings) -> None:
     ):
         async with db.acquire() as connection:
             if await clock.is_stepped(connection) and not settings.sandbox:
-                sys.exit(
+                raise SettingsError(
                     "This database has the stepped clock of a demo or a test. Use another, or set"
                     " DUNWELL_SANDBOX=true if every provider is the sandbox."
                 )

@@ -1,5 +1,6 @@
 """The admin port: is it alive, is it ready, what does it count."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -7,6 +8,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.runtime.metrics import REGISTRY
+from services.runtime.settings import PREFIX, SettingsError
 from services.runtime.web import application, json_response
 
 LiveCheck = Callable[[], str | None]
@@ -71,18 +73,30 @@ async def serve(health: Health, host: str, port: int) -> AsyncIterator[int]:
     app = application(
         [web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metrics)]
     )
-    async with serving(app, host, port) as bound:
+    async with serving(app, host, port, "ADMIN") as bound:
         yield bound
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve an application on one TCP port until the end; yields the port."""
+async def serving(
+    app: web.Application, host: str, port: int, name: str = "HTTP"
+) -> AsyncIterator[int]:
+    """Serve an application on one TCP port until the end; yields the port.
+
+    SettingsError if nobody can listen there; `name` is that of the two variables that say where.
+    """
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=3.0)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            code = error.errno or 0  # of a name that isn't known: below 0
+            why = os.strerror(code) if code > 0 else error.strerror
+            raise SettingsError(
+                f"{PREFIX}{name}_HOST, {PREFIX}{name}_PORT: can't listen at {host}:{port} ({why})."
+            ) from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -1,4 +1,7 @@
-"""What a command says when PostgreSQL or Kafka is away: what was tried, and what to set."""
+"""What a command, or a service at its start, says when PostgreSQL or Kafka is away or refuses.
+
+One sentence: what was tried, and what to set.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +11,34 @@ from urllib.parse import urlsplit
 import asyncpg
 import click
 
+from services.runtime.database import ACQUIRE_SECONDS
 from services.runtime.settings import PREFIX, ServiceSettings
 
 _EXAMPLE = "postgresql://role:password@host:5432/database"
 _AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
 _NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+_PROBE = {"stream": "stream.messages"}  # a table that is there, and readable by whom it is for
+
+
+class WrongSetting(click.ClickException):
+    """It is there and refuses what it was given: waiting cures nothing."""
+
+
+async def ask(url: str, schema: str) -> None:
+    """Inside `database_reached`: the database answers, and this role may read `schema`."""
+    connection = await asyncpg.connect(url, timeout=ACQUIRE_SECONDS)
+    try:
+        await connection.execute(f"SELECT FROM {_PROBE.get(schema, f'{schema}.api_keys')} LIMIT 0")
+    finally:
+        await connection.close(timeout=2)
 
 
 @contextmanager
-def database_reached(url: str, variable: str) -> Iterator[None]:
+def database_reached(url: str, variable: str, schema: str | None = None) -> Iterator[None]:
     """Inside, PostgreSQL at `url` is asked; whatever it has against that is a sentence and exit 1.
 
-    `variable` is where the URL came from.  A URL that is none exits with 2.
+    `variable` is where the URL came from, `schema` whose tables are wanted.  A URL that is none
+    exits with 2.
     """
     try:
         where = f"PostgreSQL at {_place(url)}"
@@ -28,11 +47,14 @@ def database_reached(url: str, variable: str) -> Iterator[None]:
     try:
         yield
     except asyncpg.InvalidAuthorizationSpecificationError:
-        _fail(f"{where} refused the role or its password: correct {variable}")
+        _wrong(f"{where} refused the role or its password: correct {variable}")
     except asyncpg.InvalidCatalogNameError:
-        _fail(f"{where}: there is no such database; create it, or correct {variable}")
+        _wrong(f"{where}: there is no such database; create it, or correct {variable}")
+    except asyncpg.InsufficientPrivilegeError:
+        whose = f"{schema}'s tables" if schema else "what is wanted"
+        _wrong(f"{where}: this role may not read {whose}: is {variable} another service's?")
     except _NOT_MIGRATED:
-        _fail(f"{where} lacks our tables: run `dunwell migrate`, or correct {variable}")
+        _wrong(f"{where} lacks our tables: run `dunwell migrate`, or correct {variable}")
     except _AWAY as error:
         _fail(f"{where} can't be reached ({_why(error)}): start it, or correct {variable}")
     except asyncpg.InterfaceError as error:
@@ -89,5 +111,12 @@ def _why(error: BaseException) -> str:
 
 
 def _fail(sentence: str) -> NoReturn:
-    text = sentence if sentence.endswith(".") else sentence + "."
-    raise click.ClickException(text) from None
+    raise click.ClickException(_ended(sentence)) from None
+
+
+def _wrong(sentence: str) -> NoReturn:
+    raise WrongSetting(_ended(sentence)) from None
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?")) else sentence + "."

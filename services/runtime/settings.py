@@ -4,10 +4,14 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX = "DUNWELL_"
 MIN_SECRET_BYTES = 32
@@ -72,6 +76,8 @@ class ServiceSettings(BaseSettings):
 
 
 S = TypeVar("S", bound=BaseSettings)
+_NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
+_BOUNDS = {"gt": "above", "ge": "from", "le": "to"}
 
 
 class SettingsError(Exception):
@@ -108,7 +114,7 @@ def read(settings: type[S], environment: dict[str, str]) -> S:
         except ValidationError as error:
             for problem in error.errors(include_input=False, include_url=False):
                 name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
-                sentences.append(f"{name}: {_sentence(str(problem['type']), problem['msg'])}")
+                sentences.append(f"{name}: {_sentence(settings, problem)}")
     raise SettingsError("\n".join(sentences))
 
 
@@ -135,7 +141,20 @@ def given(name: str, environment: Mapping[str, str]) -> str | None:
     return text
 
 
-def _sentence(kind: str, message: str) -> str:
+def _sentence(settings: type[BaseSettings], problem: "ErrorDetails") -> str:
+    """What it must be, in an operator's words rather than in pydantic's."""
+    kind, message = problem["type"], problem["msg"]
     if kind == "missing":
         return "is required; set it, or put it in a file and name that in the variable with _FILE."
-    return message.removeprefix("Value error, ") + "."
+    info = settings.model_fields.get(str(problem["loc"][0])) if problem["loc"] else None
+    if info is not None and info.annotation in _NUMBERS:
+        return f"must be {_NUMBERS[info.annotation]}{_range(info)}."
+    if info is not None and info.annotation is bool:
+        return "must be true or false."
+    return message.removeprefix("Value error, ").replace("Input should be", "must be") + "."
+
+
+def _range(info: FieldInfo) -> str:
+    """` from 0 to 65535`, ` above 0`, or nothing: as the field says."""
+    bounds = {name: getattr(m, name) for m in info.metadata for name in _BOUNDS if hasattr(m, name)}
+    return "".join(f" {word} {bounds[name]:g}" for name, word in _BOUNDS.items() if name in bounds)

@@ -13,7 +13,8 @@ from aiokafka.helpers import create_ssl_context
 
 from services.events.codec import Record
 from services.events.topics import DEAD_LETTER_SUFFIX, LENDERS_TOPICS
-from services.runtime.settings import ServiceSettings
+from services.runtime import log
+from services.runtime.settings import PREFIX, ServiceSettings
 from services.runtime.stream import (
     OnAssigned,
     Partition,
@@ -149,7 +150,14 @@ class KafkaStream:
         self, group: str, topics: Sequence[str], on_assigned: OnAssigned
     ) -> KafkaConsumer:
         consumer = KafkaConsumer(self._options, group, topics, on_assigned, self._session_seconds)
-        await consumer.start()
+        try:
+            await consumer.start()
+        except (KafkaError, OSError) as error:
+            servers, name = self._options["bootstrap_servers"], f"{PREFIX}KAFKA_BOOTSTRAP_SERVERS"
+            log.get().warning(
+                "kafka_unreachable", host=servers, name=name, error=type(error).__name__
+            )
+            raise
         return consumer
 
     async def scan(self, topics: Sequence[str]) -> AsyncIterator[Polled]:

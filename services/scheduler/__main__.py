@@ -17,7 +17,7 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     log.configure("scheduler", ours.log_format, ours.log_level)
-    service.run(lambda: app.run(ours, cadences))
+    service.run(lambda: app.run(ours, cadences), "scheduler", ours)
 
 
 if __name__ == "__main__":

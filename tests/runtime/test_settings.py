@@ -26,9 +26,11 @@ def test_good_settings_are_read() -> None:
     [
         ("DUNWELL_DATABASE_URL", "mysql://x", "must begin with postgresql://"),
         ("DUNWELL_DATABASE_URL", "", "is required"),
-        ("DUNWELL_STREAM", "rabbit", "'kafka' or 'postgres'"),
-        ("DUNWELL_HTTP_PORT", "80800", "less than or equal to 65535"),
-        ("DUNWELL_HTTP_PORT", "http", "valid integer"),
+        ("DUNWELL_STREAM", "rabbit", "must be 'kafka' or 'postgres'"),
+        ("DUNWELL_HTTP_PORT", "80800", "must be a whole number from 0 to 65535."),
+        ("DUNWELL_HTTP_PORT", "http", "must be a whole number from 0 to 65535."),
+        ("DUNWELL_KAFKA_SESSION_TIMEOUT_SECONDS", "x", "must be a number from 1 to 300."),
+        ("DUNWELL_SANDBOX", "perhaps", "must be true or false."),
         ("DUNWELL_IDENTITY_KEY", "short", "at least 32 bytes"),
     ],
 )
