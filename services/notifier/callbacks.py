@@ -14,9 +14,9 @@ from services.notifier.channels.twilio_sms import (
     OPT_OUT_CODES,
     STATES,
 )
-from services.notifier.observe import Seen, observe
+from services.notifier.observe import Observed, Seen, observe
 from services.runtime import log, outbox
-from services.runtime.database import Pool, transaction
+from services.runtime.database import Pool, repeating, transaction
 from services.runtime.metrics import CALLBACKS
 from services.runtime.outbox import Outbox
 from services.runtime.web import Problem
@@ -85,10 +85,14 @@ class Callbacks:
                 await self._apply(batch)
 
     async def _apply(self, batch: list[_Waiting]) -> None:
-        try:
+        async def write() -> Observed:
             async with transaction(self._db) as connection:
                 observed = await observe(connection, [waiting.seen for waiting in batch])
                 await outbox.put(connection, observed.records)
+            return observed
+
+        try:
+            observed = await repeating(write)  # Twilio doesn't come again after a 503
         except Exception as error:
             log.get().warning("callbacks_failed", error=type(error).__name__, count=len(batch))
             problem = Problem(503, "unavailable", "not stored; send it again")

@@ -107,12 +107,16 @@ async def complete(
     ]
     if dead:
         records += await address_book.spoil(connection, dead, rows[0]["at"])
-    for row in nothing_sent:
+    for row in sorted(nothing_sent, key=_of_point):  # the order of `observe`
         if _opted_out(given[row["attempt_id"]].outcome):
             point = row["tenant"], row["contact_point_id"]
             await record_opt_out(connection, *point, row["attempt_id"], row["at"])
     reasons = await follow(connection, nothing_sent, channels, retry_after)
     return records + [_receipt(row, reasons.get(row["attempt_id"])) for row in rows]
+
+
+def _of_point(row: Row) -> tuple[str, str]:
+    return row["tenant"], row["contact_point_id"]
 
 
 def _receipt(row: Row, failed: str | None) -> Record:

@@ -9,7 +9,7 @@ from services.notifier.address_book import Given
 from services.notifier.handlers import Keys
 from services.runtime import clock, log, outbox
 from services.runtime.consume import IN_THE_MESSAGE
-from services.runtime.database import Pool, transaction
+from services.runtime.database import Pool, repeating, transaction
 from services.runtime.outbox import Outbox
 from services.runtime.web import Problem
 
@@ -65,7 +65,7 @@ class Intake:
 
     async def _settle(self, batch: Sequence[_Waiting]) -> None:
         try:
-            answers = await self._write([waiting.given for waiting in batch])
+            answers = await repeating(lambda: self._write([waiting.given for waiting in batch]))
         except Exception as error:
             if len(batch) > 1 and isinstance(error, IN_THE_MESSAGE):
                 for waiting in batch:  # one of them is the cause: the others don't pay for it

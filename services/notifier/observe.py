@@ -66,7 +66,7 @@ async def observe(connection: Connection, batch: Sequence[Seen]) -> Observed:
     )
     fresh = {tuple(row) for row in new}
     states = {attempt_id: State(row["state"]) for attempt_id, row in rows.items()}
-    raises, records, points = {}, [], []
+    raises, records, points, opted_out = {}, [], [], []
     for seen in known:
         if (seen.attempt_id, seen.source, seen.provider_ref, seen.status) not in fresh:
             continue
@@ -86,8 +86,9 @@ async def observe(connection: Connection, batch: Sequence[Seen]) -> Observed:
         if seen.spoils_point and seen.code is not None:
             points.append((row["tenant"], row["contact_point_id"], seen.code))
         if seen.opted_out:
-            point = row["tenant"], row["contact_point_id"]
-            await record_opt_out(connection, *point, seen.attempt_id, row["at"])
+            opted_out.append((row["tenant"], row["contact_point_id"], seen.attempt_id, row["at"]))
+    for stop in sorted(opted_out):  # in one order everywhere, or two batches wait in a circle
+        await record_opt_out(connection, *stop)
     if raises:
         await connection.execute(SQL["raise"], *columns(raises.values(), 5))
         at = next(iter(rows.values()))["at"]

@@ -144,12 +144,21 @@ SELECT a.attempt_id
  WHERE a.state = 'in_flight'
 
 -- complete
--- Fenced: only the flight that was permitted is completed.
+-- Fenced: only the flight that was permitted is completed.  Locked in the order of lock_attempts,
+-- or a completion and the callbacks that overtake it wait for each other in a circle.
+WITH given AS MATERIALIZED (
+    SELECT u.*
+      FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[],
+                  $7::bool[])
+               AS u (attempt_id, tenant, epoch, state, provider_ref, code, retryable)
+      JOIN attempts USING (attempt_id, tenant)
+     ORDER BY attempt_id
+       FOR NO KEY UPDATE OF attempts
+)
 UPDATE attempts a
    SET state = given.state, provider_ref = given.provider_ref, code = given.code,
        retryable = given.retryable, ended_at = clock_timestamp(), lease_until = NULL
-  FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::bool[])
-           AS given (attempt_id, tenant, epoch, state, provider_ref, code, retryable)
+  FROM given
  WHERE a.attempt_id = given.attempt_id AND a.tenant = given.tenant AND a.epoch = given.epoch
    AND a.state = 'in_flight'
 RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.priority, a.releases,

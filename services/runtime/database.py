@@ -1,10 +1,11 @@
 """The connection pool of one service's schema, and transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
@@ -16,6 +17,9 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolC
 ACQUIRE_SECONDS = 20.0
 STATEMENT_SECONDS = 30.0
 READY_SECONDS = 2.0  # a probe waits three
+TRIES = 5  # the loser of a deadlock has waited for a second each time: more cures nothing
+
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -105,6 +109,19 @@ async def transaction(db: Pool) -> AsyncIterator[Connection]:
             _afterwards.reset(outer)
     for do in afterwards:
         do()
+
+
+async def repeating(run: Callable[[], Awaitable[T]]) -> T:
+    """`run` is a whole transaction; when PostgreSQL ends it to break a deadlock, all of it again.
+
+    Of two that wait for each other one is ended: the other is through when this one comes again.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return await run()
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+            await asyncio.sleep(random.uniform(0, 0.02))
+    return await run()
 
 
 def after_commit(do: Callable[[], object]) -> None:

@@ -22,6 +22,7 @@ from services.notifier.addresses import (
     normalise,
     parse_keys,
 )
+from tests.notifier.deadlocks import deadlocked
 from tests.notifier.world import ADDRESS_KEY, TENANT, World, allowed
 
 RING = Keyring(parse_keys(f"k1:{ADDRESS_KEY}"))
@@ -258,3 +259,12 @@ async def test_attempts_are_read_without_addresses_and_by_their_tenant_only(
     assert (await running.call("GET", "/v1/attempts/nonsense"))[0] == 422
     status, said = await running.call("GET", f"/v1/reminders/{uuid4()}/attempts")
     assert (status, said["attempts"]) == (200, [])
+
+
+async def test_a_list_that_loses_a_deadlock_is_stored_all_the_same(running: World) -> None:
+    await put(running, 1, ("mobile", "+12025550143"), ref="ref-a")
+    rows = "SELECT FROM notifier.addresses FOR UPDATE"
+    books = "SELECT FROM notifier.address_books FOR UPDATE"
+    async with deadlocked(running, rows, books):
+        writing = asyncio.create_task(put(running, 2, ("mobile", "+12025550143"), ref="ref-a"))
+    assert (await writing)[0] == 200

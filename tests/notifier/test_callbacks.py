@@ -8,6 +8,15 @@ import asyncpg
 import pytest
 from twilio.request_validator import RequestValidator
 
+from services.events.words import AttemptState
+from services.notifier.callbacks import Callbacks
+from services.notifier.observe import Seen
+from services.notifier.settings import Settings
+from services.runtime import database
+from services.runtime.outbox import Outbox
+from services.runtime.settings import read
+from services.runtime.streams import open_stream
+from tests.notifier.deadlocks import deadlocked
 from tests.notifier.world import AUTH_TOKEN, World, allowed
 
 PUBLIC = "https://reminders.example.com"
@@ -173,5 +182,35 @@ async def test_many_callbacks_at_once_are_all_kept(running: World) -> None:
         )
     )
     assert set(answers) == {204}
+    for event in events:
+        assert await running.state(event.reminder_id) == "delivered"
+
+
+async def test_callbacks_that_lose_a_deadlock_are_kept_all_the_same(running: World) -> None:
+    borrower = await running.addresses("ref-1", mobile=PHONE)
+    events = [allowed(borrower) for _ in range(2)]
+    await running.publish(*events)
+    first, second = sorted(
+        [(await running.until_state(e.reminder_id, "accepted"))["attempt_id"] for e in events]
+    )
+    lock = "SELECT FROM notifier.attempts WHERE attempt_id = '{}' FOR UPDATE"
+    settings = read(Settings, running.settings)
+    async with (
+        database.pool(settings.database_url, schema="notifier") as db,
+        open_stream(settings) as stream,
+    ):
+        callbacks = Callbacks(db, Outbox(db, await stream.producer()))
+        task = asyncio.create_task(callbacks.run())
+        async with deadlocked(running, lock.format(second), lock.format(first)):
+            answers = [
+                asyncio.create_task(
+                    callbacks.apply(
+                        Seen(one, "callback", AttemptState.DELIVERED, "delivered", "SM0123456789")
+                    )
+                )
+                for one in (first, second)
+            ]
+        assert await asyncio.gather(*answers) == [True, True]
+        task.cancel()
     for event in events:
         assert await running.state(event.reminder_id) == "delivered"
