@@ -2,11 +2,14 @@
 
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import msgspec
 import structlog
+
+SELDOM_SECONDS = 30.0
 
 # P9: an allow-list, because a deny-list forgets.  Ids, codes, counts, states, times: no person.
 # fmt: off
@@ -74,3 +77,23 @@ def configure(
 def get() -> Any:
     """The logger; ids are bound once by the consumer with `structlog.contextvars`."""
     return structlog.get_logger()
+
+
+class Seldom:
+    """For what an outage would say hundreds of times: one line each half minute.
+
+    Its `count` is how many there were since the line before.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[object, ...], tuple[float, int]] = {}  # when, and unsaid since
+
+    def warning(self, event: str, *, count: int = 1, **facts: object) -> None:
+        key = (event, *facts.values())
+        now = time.monotonic()
+        said_at, unsaid = self._said.get(key, (now - SELDOM_SECONDS, 0))
+        if now - said_at < SELDOM_SECONDS:
+            self._said[key] = (said_at, unsaid + count)
+            return
+        self._said[key] = (now, 0)
+        get().warning(event, count=unsaid + count, **facts)

@@ -16,8 +16,18 @@ from aiohttp import web
 from msgspec import inspect
 
 from services.runtime import bounds
+from services.runtime.log import Seldom
 
 T = TypeVar("T")
+# The database is away, ends, or has no connection free: it passes, and so does a repeat.
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+)
+SELDOM = web.AppKey("seldom", Seldom)
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
 # What msgspec says of a body that is not of its type.
@@ -114,6 +124,9 @@ async def problems(
         structlog.get_logger().warning("request_refused", error=type(error).__name__)
         fix = "a number or a date is too large or too small to be stored"
         return Problem(422, "invalid", fix).response()
+    except AWAY as error:
+        request.app[SELDOM].warning("database_unreachable", error=type(error).__name__)
+        return Problem(503, "unavailable", "it is not known to be stored; send it again").response()
     except Exception as error:
         # The class only: a message may quote the data that caused it.
         structlog.get_logger().error("request_failed", error=type(error).__name__)
@@ -125,6 +138,7 @@ def application(
 ) -> web.Application:
     """An application of these routes with the problem middleware and a body limit."""
     app = web.Application(middlewares=[problems], client_max_size=max_body_bytes)
+    app[SELDOM] = Seldom()
     app.add_routes(routes)
     return app
 

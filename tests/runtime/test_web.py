@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 from aiohttp import ClientSession, web
@@ -28,6 +29,24 @@ async def fail(request: web.Request) -> web.Response:
     raise RuntimeError("+12025550123 is somebody's number")
 
 
+async def unreachable(request: web.Request) -> web.Response:
+    raise AWAY[request.query["error"]]("postgresql://somebody:secret@host")
+
+
+AWAY: dict[str, type[Exception]] = {
+    error.__name__: error
+    for error in (
+        ConnectionRefusedError,
+        TimeoutError,
+        asyncpg.ConnectionDoesNotExistError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+        asyncpg.TooManyConnectionsError,
+        asyncpg.InterfaceError,
+    )
+}
+
+
 async def refuse(request: web.Request) -> web.Response:
     raise Problem(503, "policy_unreachable", "repeat it; nothing is lost")
 
@@ -35,7 +54,12 @@ async def refuse(request: web.Request) -> web.Response:
 @pytest.fixture
 async def door() -> AsyncIterator[str]:
     app = application(
-        [web.post("/echo", echo), web.get("/fail", fail), web.get("/refuse", refuse)],
+        [
+            web.post("/echo", echo),
+            web.get("/fail", fail),
+            web.get("/unreachable", unreachable),
+            web.get("/refuse", refuse),
+        ],
         max_body_bytes=9_000,
     )
     async with serving(app, "127.0.0.1", 0) as port:
@@ -89,6 +113,21 @@ async def test_an_unforeseen_error_says_nothing_of_its_cause(
         assert answer.status == 500
         assert "2025550123" not in await answer.text()
     assert "2025550123" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("error", AWAY)
+async def test_a_database_that_is_away_is_a_503_that_is_logged_once_a_while(
+    door: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with ClientSession() as session:
+        for _ in range(20):
+            async with session.get(f"{door}/unreachable", params={"error": error}) as answer:
+                assert answer.status == 503
+                assert answer.headers["Retry-After"]
+                said = await answer.text()
+                assert '"unavailable"' in said
+                assert "secret" not in said
+    assert "".join(capsys.readouterr()).count("database_unreachable") == 1
 
 
 async def test_a_door_that_must_wait_says_when_to_come_back(door: str) -> None:
