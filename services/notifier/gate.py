@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 from uuid import UUID
 
 import aiohttp
@@ -16,8 +17,15 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RedeemAnswer).decode
 
 
+Reason = Literal["unreachable", "refused", "unreadable", "incomplete"]
+
+
 class NoAnswer(Exception):
     """Policy is away, slow, or said something that isn't an answer to what was asked."""
+
+    def __init__(self, reason: Reason, detail: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
 
 
 class Gate:
@@ -25,6 +33,7 @@ class Gate:
 
     def __init__(self, session: aiohttp.ClientSession, policy_url: str, service_key: str) -> None:
         self._session = session
+        self._seldom = log.Seldom()
         self._url = f"{policy_url}/v1/permits:redeem"
         self._headers: Mapping[str, str] = MappingProxyType(
             {"Authorization": f"Bearer {service_key}", "Content-Type": "application/json"}
@@ -43,10 +52,10 @@ class Gate:
                 body = await response.read()
                 status = response.status
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise NoAnswer(type(error).__name__) from None
+            raise NoAnswer("unreachable", type(error).__name__) from None
         if status != 200:
-            log.get().warning("redeem_refused", status=status, count=len(redeems))
-            raise NoAnswer(f"status {status}")
+            self._seldom.warning("redeem_refused", status=status, count=len(redeems))
+            raise NoAnswer("refused", f"status {status}")
         try:
             results = _decode(body).results
         except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -14,7 +14,7 @@ from services.events.deliveries import DeliveryAttempted
 from services.events.permits import Redeemed, Verdict
 from services.events.words import AttemptState as State
 from services.events.words import Channel as ChannelName
-from services.notifier.channels import Channel, Deadline, NotSent, Outcome
+from services.notifier.channels import OUR_REASONS, Channel, Deadline, NotSent, Outcome
 from services.notifier.channels.call import call
 from services.notifier.completions import Completions
 from services.notifier.gate import Gate, NoAnswer
@@ -25,6 +25,7 @@ from services.notifier.store import SQL, Held, put_back, refuse
 from services.runtime import log, outbox
 from services.runtime.crashpoints import reach
 from services.runtime.database import Pool, transaction
+from services.runtime.metrics import PERMITS_MISSING
 from services.runtime.outbox import Outbox
 from services.runtime.queries import columns
 
@@ -76,6 +77,7 @@ class HandOff:
         self._channel = channel
         self._channels = channels
         self._retry_after = retry_after
+        self._seldom = log.Seldom()
         self._flights: set[asyncio.Task[None]] = set()
 
     async def carry(
@@ -105,7 +107,10 @@ class HandOff:
         try:
             answers = await self._gate.redeem([redeem_of(ready) for ready in batch])
         except NoAnswer as error:
-            log.get().warning("no_permit", reason=str(error), count=len(batch))
+            PERMITS_MISSING.labels(error.reason).inc(len(batch))
+            self._seldom.warning(
+                "no_permit", reason=error.reason, error=error.detail, count=len(batch)
+            )
             await self._put_back([ready.claimed.held for ready in batch], NO_ANSWER_WAIT)
             return []
         reach("notifier.redeemed")
@@ -200,9 +205,20 @@ class HandOff:
                 message = message_of(flight.ready, valid_seconds)
                 outcome = await call(self._channel, message, flight.deadline)
             reach("notifier.answered")
+            self._tell(outcome)
             self._completions.report(flight.ready.claimed.held, outcome)
         finally:
             release(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Whoever looks at the log learns that a provider is away, not which messages it cost."""
+        if isinstance(outcome, NotSent) and outcome.why not in OUR_REASONS:
+            self._seldom.warning(
+                "provider_unreachable",
+                channel=self._name,
+                provider=self._channel.provider,
+                code=outcome.why,
+            )
 
     async def _call_back(self, held: Sequence[Held]) -> None:
         """Which of these are in flight after all?  Nothing of them was written, and we know it."""

@@ -67,6 +67,12 @@ ATTEMPTS = Counter(
     ["provider", "state"],
     registry=REGISTRY,
 )
+PERMITS_MISSING = Counter(
+    "dunwell_permits_missing_total",
+    "Messages kept back because policy gave no answer",
+    ["reason"],
+    registry=REGISTRY,
+)
 PROVIDER_SECONDS = Histogram(
     "dunwell_provider_seconds", "Request written to answer read", ["provider"], registry=REGISTRY
 )

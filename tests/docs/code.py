@@ -9,6 +9,7 @@ SERVICES = Path(__file__).resolve().parents[2] / "services"
 LOGGING = ("runtime", "scheduler", "policy", "notifier")
 
 _LEVELS = {"debug", "info", "warning", "error"}
+_LOGGERS = ("log", "seldom")
 
 
 def calls(*folders: str) -> Iterator[ast.Call]:
@@ -26,7 +27,8 @@ def log_events() -> dict[str, set[str]]:
     for call in calls(*LOGGING):
         match call.func, call.args:
             case ast.Attribute(attr=level), [ast.Constant(value=str(name)), *_] if (
-                level in _LEVELS and "log" in ast.unparse(call.func)
+                level in _LEVELS
+                and any(word in ast.unparse(call.func).lower() for word in _LOGGERS)
             ):
                 found.setdefault(name, set()).add(level)
             case ast.Attribute(attr="_back_off"), [ast.Constant(value=str(name)), *_]:

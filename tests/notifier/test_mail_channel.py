@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from services.notifier.channels import Accepted, NotSent, Rejected, Unknown
-from tests.notifier.outside import Open
+from services.notifier.channels.smtp_email import SmtpEmail
+from tests.notifier.outside import Open, deadline, message
 
 
 @pytest.mark.parametrize("stage", ["greeting", "mail", "rcpt"])
@@ -60,3 +61,29 @@ async def test_an_idle_connection_that_the_relay_closed_is_replaced(outside: Ope
     await asyncio.sleep(0.05)
     assert isinstance(await world.send(), Accepted)
     assert world.requests == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "tls", "start_tls", "why"),
+    [
+        ("127.0.0.1", True, False, "tls_failed"),  # it answers in clear text
+        ("127.0.0.1", False, True, "tls_failed"),  # it offers no STARTTLS
+        ("nowhere.invalid", False, False, "name_unresolved"),
+    ],
+)
+async def test_why_a_relay_was_not_reached_is_told(
+    outside: Open, host: str, tls: bool, start_tls: bool, why: str
+) -> None:
+    world = await outside("email")
+    channel = SmtpEmail(
+        host=host,
+        port=world.mail.port,
+        username=None,
+        password=None,
+        tls=tls,
+        start_tls=start_tls,
+        mail_from="reminders@example.com",
+        connections=1,
+    )
+    end = asyncio.get_running_loop().time() + 10
+    assert await channel.send(message("email"), deadline(end)) == NotSent(why)

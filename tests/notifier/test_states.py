@@ -9,6 +9,7 @@ import pytest
 
 from services.events.permits import Verdict
 from services.events.words import Channel
+from services.runtime.metrics import PERMITS_MISSING
 from tests.notifier.test_inbound import write
 from tests.notifier.world import World, allowed, cancelled, refusal
 
@@ -237,3 +238,32 @@ async def test_what_was_never_written_is_tried_again(world: World) -> None:
     receipts = await world.receipts(event.reminder_id)
     assert receipts[-1] == ("not_sent", "failed", "not_sent")
     assert [outcome for _, outcome, _ in receipts[:-1]] == [None, None]
+
+
+async def test_a_provider_that_is_away_is_told_once_and_by_its_reason(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await world.start(DUNWELL_TWILIO_API_URL="http://127.0.0.1:1")
+    borrower = await world.addresses("ref-1", mobile="+12025550143")
+    events = [allowed(borrower) for _ in range(3)]
+    await world.publish(*events)
+    for event in events:
+        await world.until_state(event.reminder_id, "not_sent")
+    (said,) = [line for line in capfd.readouterr().err.splitlines() if "provider_unrea" in line]
+    assert '"code":"connect_failed"' in said
+    assert '"channel":"sms"' in said
+
+
+async def test_permits_that_policy_refuses_are_counted_and_told_once(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.policy.status = 401
+    missing = PERMITS_MISSING.labels("refused")._value
+    before = missing.get()
+    await world.start()
+    await world.publish(allowed(await world.addresses("ref-1", mobile="+12025550143")))
+    while missing.get() < before + 2:
+        await asyncio.sleep(0.02)
+    said = capfd.readouterr().err
+    assert said.count("redeem_refused") == said.count("no_permit") == 1
+    assert '"status":401' in said

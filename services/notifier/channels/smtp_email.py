@@ -1,6 +1,8 @@
 """E-mail by aiosmtplib over a pool of connections; SMTP keeps no key and has no look-up."""
 
 import asyncio
+import socket
+import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -125,11 +127,25 @@ class SmtpEmail:
         except (SMTPException, OSError, TimeoutError) as error:
             if connection is not None:
                 connection.close()
-            return NotSent("timed_out" if isinstance(error, TimeoutError) else "connect_failed")
+            return NotSent(_why(error))
 
     async def _introduce(self, connection: SMTP, to: str) -> None:
         await connection.mail(self._envelope_from, timeout=None)
         await connection.rcpt(to, timeout=None)
+
+
+def _why(error: BaseException) -> str:
+    """As the HTTP transport's: what an operator has to look at."""
+    if "STARTTLS" in str(error):  # of aiosmtplib's plain SMTPException: the relay doesn't offer it
+        return "tls_failed"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return "tls_failed"
+        if isinstance(cause, socket.gaierror):
+            return "name_unresolved"
+        cause = cause.__cause__ or cause.__context__
+    return "timed_out" if isinstance(error, TimeoutError) else "connect_failed"
 
 
 def rejected(code: int, text: str) -> Rejected:
