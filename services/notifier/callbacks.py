@@ -17,7 +17,7 @@ from services.notifier.channels.twilio_sms import (
 from services.notifier.observe import Observed, Seen, observe
 from services.runtime import log, outbox
 from services.runtime.database import Pool, repeating, transaction
-from services.runtime.metrics import CALLBACKS
+from services.runtime.metrics import CALLBACKS, start_at_zero
 from services.runtime.outbox import Outbox
 from services.runtime.web import Problem
 
@@ -37,6 +37,7 @@ class Signatures:
     def __init__(self, auth_token: str, public_url: str) -> None:
         self._validator = RequestValidator(auth_token)
         self._public_url = public_url
+        start_at_zero(CALLBACKS, ["twilio"], ["moved", "unmoved", "forged"])
 
     async def form(self, request: web.Request) -> dict[str, str]:
         """The form of a genuine request; 403 for any other, without saying what is wrong."""

@@ -7,7 +7,7 @@ intent, which is taken over; after it, a flight whose lease expires into UNKNOWN
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from services.events.codec import Record
 from services.events.deliveries import DeliveryAttempted
@@ -17,7 +17,7 @@ from services.events.words import Channel as ChannelName
 from services.notifier.channels import OUR_REASONS, Channel, Deadline, NotSent, Outcome
 from services.notifier.channels.call import call
 from services.notifier.completions import Completions
-from services.notifier.gate import Gate, NoAnswer
+from services.notifier.gate import Gate, NoAnswer, Reason
 from services.notifier.grounded import ground
 from services.notifier.prepare import Ready, message_of, redeem_of
 from services.notifier.receipts import attempted, booked, receipt
@@ -25,7 +25,7 @@ from services.notifier.store import SQL, Held, put_back, refuse
 from services.runtime import log, outbox
 from services.runtime.crashpoints import reach
 from services.runtime.database import Pool, transaction
-from services.runtime.metrics import PERMITS_MISSING
+from services.runtime.metrics import ATTEMPTS, PERMITS_MISSING, start_at_zero
 from services.runtime.outbox import Outbox
 from services.runtime.queries import columns
 
@@ -78,6 +78,8 @@ class HandOff:
         self._channels = channels
         self._retry_after = retry_after
         self._seldom = log.Seldom()
+        start_at_zero(ATTEMPTS, [channel.provider], State)
+        start_at_zero(PERMITS_MISSING, get_args(Reason))
         self._flights: set[asyncio.Task[None]] = set()
 
     async def carry(

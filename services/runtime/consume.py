@@ -19,7 +19,7 @@ from services.runtime import log, metrics
 from services.runtime.admin import Health
 from services.runtime.crashpoints import reach
 from services.runtime.database import Connection, Pool, transaction
-from services.runtime.deadletters import dead_letter
+from services.runtime.deadletters import CODES, dead_letter
 from services.runtime.outbox import Outbox, put
 from services.runtime.positions import Fenced, Positions
 from services.runtime.stream import Consumer, OutOfRange, Partition, Polled, Received, Stream
@@ -103,6 +103,7 @@ class TopicLoop:
         self._hinted_at = self._lag_at = 0.0
         self._alive_at = time.monotonic()
         self._failing: tuple[float, str] | None = None  # since when, and the error's class
+        metrics.start_at_zero(metrics.DEAD_LETTERS, [self.topic], CODES)
 
     def dead(self) -> str | None:
         """Liveness: the loop turns, and the stream moves."""

@@ -11,6 +11,12 @@ from services.runtime.stream import Partition, Polled, Received, Stream
 
 MAX_VALUE_BYTES = 900 * 1024  # with its headers a dead letter must still fit into Kafka's 1 MB
 MAX_DETAIL = 300
+# Why a message is put aside: what can't be decoded, what a service refuses, what breaks the rules
+# of the database.
+CODES = (
+    "not_cloudevents", "unknown_type", "wrong_topic", "malformed", "too_large", "wrong_tenant",
+    "invalid", "unsealable", "invalid_address", "handler_failed",
+)  # fmt: skip
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

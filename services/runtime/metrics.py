@@ -1,8 +1,18 @@
 """Every metric name, with what it counts.  Labels are closed lists: never an id, never a person."""
 
+from collections.abc import Iterable
+from itertools import product
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
+
+
+def start_at_zero(metric: Counter, *labels: Iterable[str]) -> None:
+    """Every combination is there before the first is counted: a `rate` sees no first one else."""
+    for each in product(*labels):
+        metric.labels(*each)
+
 
 # consuming
 CONSUMED = Counter(

@@ -22,6 +22,7 @@ from services.notifier.inbound import inbound_routes, unsubscribe_routes
 from services.notifier.review_doors import review_routes
 from services.policy import settings as policy_settings
 from services.policy.doors import Doors as PolicyDoors
+from services.runtime import deadletters
 from services.runtime.settings import PREFIX
 from services.scheduler import settings as scheduler_settings
 from services.scheduler.doors import Doors as SchedulerDoors
@@ -229,3 +230,8 @@ async def test_every_query_that_an_operator_is_told_runs(database: Database) -> 
     for query in queries:
         await connection.execute(query)
     await connection.close()
+
+
+def test_every_reason_of_a_dead_letter_is_explained() -> None:
+    told = [re.findall(r"`(\w+)`", names) for names, *_ in rows(EVENTS, "reason")]
+    assert sorted(name for names in told for name in names) == sorted(deadletters.CODES)

@@ -9,7 +9,7 @@ import pytest
 
 from services.events.permits import Verdict
 from services.events.words import Channel
-from services.runtime.metrics import PERMITS_MISSING
+from services.runtime.metrics import PERMITS_MISSING, REGISTRY
 from tests.notifier.test_inbound import write
 from tests.notifier.world import World, allowed, cancelled, refusal
 
@@ -267,3 +267,22 @@ async def test_permits_that_policy_refuses_are_counted_and_told_once(
     said = capfd.readouterr().err
     assert said.count("redeem_refused") == said.count("no_permit") == 1
     assert '"status":401' in said
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels"),
+    [
+        ("dunwell_dead_letters_total", {"topic": "address.events", "code": "too_large"}),
+        ("dunwell_callbacks_total", {"provider": "twilio", "result": "forged"}),
+        ("dunwell_attempts_total", {"provider": "fcm", "state": "not_sent"}),
+        ("dunwell_permits_missing_total", {"reason": "incomplete"}),
+    ],
+)
+async def test_what_an_alarm_looks_at_is_there_before_it_happens(
+    running: World, metric: str, labels: dict[str, str]
+) -> None:
+    for _ in range(500):  # topics are looked at once the doors are open
+        if REGISTRY.get_sample_value(metric, labels) is not None:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(metric)
