@@ -43,6 +43,7 @@ from services.runtime.web import application
 DOOR_BODY_BYTES = 64 * 1024
 SWEEP_SECONDS = 0.5
 GAUGE_SECONDS = 15.0
+NOBODYS_NAME = "Your lender"  # where only the sandbox reads it
 
 
 async def run(settings: Settings) -> None:
@@ -56,7 +57,7 @@ async def run(settings: Settings) -> None:
     preparer = Preparer(
         templates=load_templates(),
         ring=ring,
-        sender=settings.sender_name,
+        sender=settings.sender_name or (NOBODYS_NAME if settings.sandbox else None),
         senders=parse_names(settings.sender_names),
         public_url=settings.public_url,
         unsubscribe_key=identity,

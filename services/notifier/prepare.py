@@ -29,12 +29,16 @@ class Ready(msgspec.Struct, frozen=True):
         return f"Ready(attempt_id={self.claimed.held.attempt_id})"
 
 
+class NoSender(Exception):
+    """This tenant has no name to write in, and nobody else's is put in its place."""
+
+
 class Preparer(msgspec.Struct, frozen=True):
     """What rendering and opening need; built once."""
 
     templates: TemplateSet
     ring: Keyring
-    sender: str  # who writes, in the texts
+    sender: str | None  # who writes, in the texts
     senders: Mapping[str, str]  # the same for tenants with a name of their own
     public_url: str
     unsubscribe_key: bytes
@@ -43,8 +47,10 @@ class Preparer(msgspec.Struct, frozen=True):
         return "Preparer()"
 
     def prepare(self, claimed: Claimed) -> Ready:
-        """LookupError, Unsealable or a template's own error: a person must mend something."""
+        """NoSender, LookupError, Unsealable, or a template's: a person must mend something."""
         tenant, allowed = claimed.held.tenant, claimed.allowed
+        if (sender := self.senders.get(tenant, self.sender)) is None:
+            raise NoSender
         url = None
         if claimed.channel is Channel.EMAIL:
             url = unsubscribe_url(self.public_url, self.unsubscribe_key, claimed.held.attempt_id)
@@ -52,7 +58,7 @@ class Preparer(msgspec.Struct, frozen=True):
             self.templates,
             allowed,
             claimed.channel,
-            sender=self.senders.get(tenant, self.sender),
+            sender=sender,
             unsubscribe_url=url,
         )
         point = claimed.point

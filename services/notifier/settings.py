@@ -41,7 +41,7 @@ class Settings(ServiceSettings):
     service_key: SecretStr
     public_url: str = Field(description="what providers call back; signatures are checked by it")
     address_keys: SecretStr = Field(description="id:base64key,… the first seals, all open")
-    sender_name: str = Field(default="Your lender", min_length=1, max_length=60)
+    sender_name: str | None = Field(default=None, min_length=1, max_length=60)
     sender_names: str = Field(
         default="", description="tenant=name;tenant=name, where a tenant has one of its own"
     )
@@ -106,6 +106,11 @@ class Settings(ServiceSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if not (self.sender_name or self.sender_names or self.sandbox):
+            raise ValueError(
+                "who writes is not said: set DUNWELL_SENDER_NAME, or DUNWELL_SENDER_NAMES for each"
+                " tenant"
+            )
         twilio = (self.twilio_account_sid, self.twilio_auth_token, self.twilio_from)
         if any(twilio) and not all(twilio):
             raise ValueError(

@@ -102,6 +102,7 @@ class World:
             # The sandbox has no admin port: the second of its two ports is SMTP.
             "SMTP_PORT": str(self.ports["sandbox.admin"]),
             "SMTP_TLS": "none",
+            "SENDER_NAME": "Demo Lender",
             "MAIL_FROM": "reminders@lender.example.com",
             "FCM_SERVICE_ACCOUNT_FILE": str(self.service_account),
             "FCM_API_URL": sandbox,

@@ -23,6 +23,7 @@ from tests.notifier.world import World, allowed
         ({"DUNWELL_PUBLIC_URL": "reminders.example.com"}, "DUNWELL_PUBLIC_URL"),
         ({"DUNWELL_TWILIO_FROM": ""}, "DUNWELL_TWILIO_FROM"),
         ({"DUNWELL_MAIL_FROM": ""}, "DUNWELL_MAIL_FROM"),
+        ({"DUNWELL_SENDER_NAME": ""}, "DUNWELL_SENDER_NAME"),
         ({"DUNWELL_SENDER_NAME": "a\nb"}, "DUNWELL_SENDER_NAME"),
         ({"DUNWELL_SENDER_NAMES": "harbor=A;harbor=B"}, "DUNWELL_SENDER_NAMES"),
         ({"DUNWELL_SENDER_NAMES": "Harbor Lending"}, "DUNWELL_SENDER_NAMES"),
@@ -35,6 +36,27 @@ async def test_a_wrong_variable_is_named(world: World, change: dict[str, str], n
     with pytest.raises(SettingsError, match=named) as raised:
         read(Settings, world.settings | change)
     assert "short" not in str(raised.value)
+
+
+async def test_only_a_trial_may_leave_unsaid_who_writes(world: World) -> None:
+    nameless = world.settings | {"DUNWELL_SENDER_NAME": ""}
+    assert read(Settings, nameless | {"DUNWELL_SANDBOX": "1"})
+    assert read(Settings, nameless | {"DUNWELL_SENDER_NAMES": "harbor=Harbor Lending"})
+
+
+async def test_nothing_is_sent_in_the_name_of_nobody(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await world.start(DUNWELL_SENDER_NAME="", DUNWELL_SENDER_NAMES="acme=Acme Bank")
+    event = allowed(await world.addresses("ref-1", mobile="+12025550143"))
+    await world.publish(event)
+    said = ""
+    while "message_unprepared" not in said:
+        await asyncio.sleep(0.02)
+        said += capfd.readouterr().err
+    assert '"error":"NoSender"' in said
+    assert await world.state(event.reminder_id) == "intent"
+    assert world.http.requests == []
 
 
 async def test_no_channel_at_all_is_refused(world: World) -> None:
