@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 
 from services.runtime import database
-from services.runtime.cli_outage import database_reached
+from services.runtime.cli_outage import database_reached, may_read
 from services.runtime.database import Connection
 from services.runtime.settings import PREFIX, SettingsError, given
 from services.runtime.web import Problem
@@ -46,10 +46,11 @@ def on_database(schema: str, run: Callable[[Connection], Awaitable[T]]) -> T:
             database.pool(url, schema=schema, max_size=1) as db,
             database.transaction(db) as connection,
         ):
+            await may_read(connection, schema)
             return await run(connection)
 
     try:
-        with database_reached(url, f"{PREFIX}DATABASE_URL"):
+        with database_reached(url, f"{PREFIX}DATABASE_URL", schema):
             return asyncio.run(go())
     except Problem as problem:
         click.echo(f"Refused: {problem.detail}.", err=True)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import click
 
-from services.runtime.database import ACQUIRE_SECONDS
+from services.runtime.database import ACQUIRE_SECONDS, Connection
 from services.runtime.settings import PREFIX, ServiceSettings
 
 _EXAMPLE = "postgresql://role:password@host:5432/database"
@@ -28,9 +28,14 @@ async def ask(url: str, schema: str) -> None:
     """Inside `database_reached`: the database answers, and this role may read `schema`."""
     connection = await asyncpg.connect(url, timeout=ACQUIRE_SECONDS)
     try:
-        await connection.execute(f"SELECT FROM {_PROBE.get(schema, f'{schema}.api_keys')} LIMIT 0")
+        await may_read(connection, schema)
     finally:
         await connection.close(timeout=2)
+
+
+async def may_read(connection: Connection, schema: str) -> None:
+    """Inside `database_reached`: whose database this is shows before anything is done in it."""
+    await connection.execute(f"SELECT FROM {_PROBE.get(schema, f'{schema}.api_keys')} LIMIT 0")
 
 
 @contextmanager
@@ -51,8 +56,10 @@ def database_reached(url: str, variable: str, schema: str | None = None) -> Iter
     except asyncpg.InvalidCatalogNameError:
         _wrong(f"{where}: there is no such database; create it, or correct {variable}")
     except asyncpg.InsufficientPrivilegeError:
-        whose = f"{schema}'s tables" if schema else "what is wanted"
-        _wrong(f"{where}: this role may not read {whose}: is {variable} another service's?")
+        tables, whose = (
+            (f"{schema}'s tables", f"{schema}'s") if schema else ("them", "its service's")
+        )
+        _wrong(f"{where}: this role may not read {tables}: {variable} must be {whose} own")
     except _NOT_MIGRATED:
         _wrong(f"{where} lacks our tables: run `dunwell migrate`, or correct {variable}")
     except _AWAY as error:

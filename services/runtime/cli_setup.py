@@ -58,15 +58,11 @@ def topics() -> None:
 
 @click.group()
 def keys() -> None:
-    """Issue and revoke API keys.
+    """Issue, list and revoke API keys.
 
     Each service keeps the keys it checks in its own schema; DUNWELL_DATABASE_URL says which
-    service's, DUNWELL_API_KEY_PEPPER is that service's pepper.
+    service's, and to issue one DUNWELL_API_KEY_PEPPER is that service's pepper.
     """
-
-
-def _key_settings() -> tuple[str, bytes]:
-    return required("DATABASE_URL"), required("API_KEY_PEPPER").encode()
 
 
 @keys.command()
@@ -82,7 +78,7 @@ def _key_settings() -> tuple[str, bytes]:
 @click.option("--label", required=True, help="What it is for: 'core banking, production'.")
 def issue(tenant: str, scopes: tuple[str, ...], label: str) -> None:
     """Print a new key.  It is shown this once; only its HMAC is stored."""
-    url, pepper = _key_settings()
+    url, pepper = required("DATABASE_URL"), required("API_KEY_PEPPER").encode()
 
     async def store() -> str:
         connection = await asyncpg.connect(url, server_settings={"search_path": _schema(url)})
@@ -100,11 +96,38 @@ def issue(tenant: str, scopes: tuple[str, ...], label: str) -> None:
             raise click.UsageError(f"--tenant: {error}") from None
 
 
+@keys.command("list")
+def list_command() -> None:
+    """Every key that this service knows, oldest first; never a secret, for none is stored."""
+    url = required("DATABASE_URL")
+
+    async def read() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(url, server_settings={"search_path": _schema(url)})
+        try:
+            return await connection.fetch(
+                "SELECT key_id, tenant, scopes, label, created_at, revoked_at FROM api_keys"
+                " ORDER BY created_at, key_id"
+            )
+        finally:
+            await connection.close()
+
+    with database_reached(url, "DUNWELL_DATABASE_URL"):
+        rows = asyncio.run(read())
+    if not rows:
+        click.echo("No key was issued here.")
+    for row in rows:
+        ended = f", revoked {row['revoked_at']:%F %H:%MZ}" if row["revoked_at"] else ""
+        click.echo(
+            f"{row['key_id']}  {row['tenant']}  {','.join(row['scopes'])}"
+            f"  issued {row['created_at']:%F %H:%MZ}{ended}  {row['label']}"
+        )
+
+
 @keys.command()
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Revoke a key by its id, the 12 digits after `dw_`.  It is dead within 5 seconds."""
-    url, _ = _key_settings()
+    url = required("DATABASE_URL")
 
     async def end() -> str:
         connection = await asyncpg.connect(url, server_settings={"search_path": _schema(url)})

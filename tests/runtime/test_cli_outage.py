@@ -95,6 +95,43 @@ async def test_a_database_that_refuses_us_or_lacks_our_tables_says_so(database: 
 
 
 @pytest.mark.parametrize(
+    ("words", "wanted", "given"),
+    [
+        (("stops", "list", "--borrower-ref", "B-1"), "policy", "notifier"),
+        (("policy", "status"), "policy", "notifier"),
+        (("reviews", "list"), "notifier", "policy"),
+    ],
+)
+async def test_another_services_database_is_answered_with_whose_is_wanted(
+    database: Database, words: tuple[str, ...], wanted: str, given: str
+) -> None:
+    url = database.dsn(given)
+    told = await asyncio.to_thread(dunwell, *words, "--tenant", "acme", DUNWELL_DATABASE_URL=url)
+    assert_one_sentence(told, f"may not read {wanted}'s tables", f"must be {wanted}'s own")
+
+
+async def test_keys_are_listed_without_a_secret(database: Database) -> None:
+    url = database.dsn("policy")
+
+    async def keys(*words: str) -> str:
+        told = await asyncio.to_thread(dunwell, "keys", *words, DUNWELL_DATABASE_URL=url)
+        assert told[0] == 0, told
+        return told[1]
+
+    assert await keys("list") == "No key was issued here.\n"
+    issued = [(await keys(*ISSUE[1:])).strip() for _ in range(2)]
+    ids = [key.split("_")[1] for key in issued]
+    await keys("revoke", ids[0])
+    first, second = (await keys("list")).splitlines()
+    assert first.startswith(f"{ids[0]}  acme  ingest  issued ")
+    assert ", revoked " in first
+    assert second.startswith(f"{ids[1]}  acme  ingest  issued ")
+    assert second.endswith("  test")
+    assert "revoked" not in second
+    assert not any(key.split("_", 2)[2] in first + second for key in issued)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "postgresql://scheduler@db:5432/x",
