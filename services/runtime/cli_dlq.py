@@ -17,7 +17,7 @@ from services.runtime.deadletters import (
     list_dead_letters,
     replay,
 )
-from services.runtime.settings import ServiceSettings, load
+from services.runtime.settings import StreamSettings, load
 from services.runtime.streams import open_stream
 
 
@@ -57,8 +57,8 @@ _tenant_option = click.option("--tenant", help="Only this tenant's.")
 @_tenant_option
 @click.option("--all", "everything", is_flag=True, help="Those that were replayed, too.")
 def list_command(topics: list[str], code: str | None, tenant: str | None, everything: bool) -> None:
-    """What was put aside, by topic, tenant and reason.  Never shows a value."""
-    settings = load(ServiceSettings)
+    """What was put aside, by topic, tenant, reason and detail.  Never shows a value."""
+    settings = load(StreamSettings)
     with stream_reached(settings):
         found = asyncio.run(_read(settings, topics, everything))
     letters = _chosen(found, code, tenant)
@@ -68,10 +68,10 @@ def list_command(topics: list[str], code: str | None, tenant: str | None, everyt
     table = Table(box=None, header_style="bold")
     for column in ("topic", "tenant", "reason", "count", "oldest", "where", "detail"):
         table.add_column(column, justify="right" if column == "count" else "left")
-    kinds = Counter((x.topic, x.tenant, x.code) for x in letters)
+    kinds = Counter(_kind(x) for x in letters)
     for kind, count in kinds.most_common():
-        same = [x for x in letters if (x.topic, x.tenant, x.code) == kind]
-        topic, whose, reason = kind
+        same = [x for x in letters if _kind(x) == kind]
+        topic, whose, reason, detail = kind
         table.add_row(
             topic,
             whose or "?",
@@ -79,7 +79,7 @@ def list_command(topics: list[str], code: str | None, tenant: str | None, everyt
             str(count),
             _age(same[0].at),
             _places(same),
-            same[-1].detail + (" (value withheld)" if same[-1].withheld else ""),
+            detail + (" (value withheld)" if same[-1].withheld else ""),
         )
     Console(width=160, soft_wrap=True).print(table)
     click.echo(f"{len(letters)} in all.  Mend the cause, then: dunwell dlq replay --help")
@@ -110,7 +110,7 @@ def replay_command(
       dunwell dlq replay --topic loan.events --code unknown_type --limit 10 --dry-run
     """
 
-    settings = load(ServiceSettings)
+    settings = load(StreamSettings)
 
     async def run() -> tuple[int, int]:
         async with open_stream(settings) as stream:
@@ -130,7 +130,7 @@ def replay_command(
 
 
 async def _read(
-    settings: ServiceSettings, topics: Sequence[str], everything: bool
+    settings: StreamSettings, topics: Sequence[str], everything: bool
 ) -> list[DeadLetter]:
     async with open_stream(settings) as stream:
         read = list_all_dead_letters if everything else list_dead_letters
@@ -145,6 +145,11 @@ def _chosen(
         for letter in letters
         if code in (None, letter.code) and tenant in (None, letter.tenant)
     ]
+
+
+def _kind(letter: DeadLetter) -> tuple[str, str | None, str, str]:
+    """What has one cause: the detail, too, or four mistakes of a lender would look like one."""
+    return letter.topic, letter.tenant, letter.code, letter.detail
 
 
 def _places(letters: Sequence[DeadLetter]) -> str:

@@ -12,7 +12,7 @@ import asyncpg
 import click
 
 from services.runtime.database import ACQUIRE_SECONDS, Connection
-from services.runtime.settings import PREFIX, ServiceSettings
+from services.runtime.settings import PREFIX, StreamSettings
 
 _EXAMPLE = "postgresql://role:password@host:5432/database"
 _AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
@@ -73,11 +73,11 @@ def database_reached(url: str, variable: str, schema: str | None = None) -> Iter
 
 
 @contextmanager
-def stream_reached(settings: ServiceSettings) -> Iterator[None]:
+def stream_reached(settings: StreamSettings) -> Iterator[None]:
     """Inside, the stream that the settings name is asked."""
     if settings.stream == "postgres":
         name = "STREAM_DATABASE_URL" if settings.stream_database_url else "DATABASE_URL"
-        with database_reached(settings.stream_database_url or settings.database_url, PREFIX + name):
+        with database_reached(settings.postgres_url, PREFIX + name):
             try:
                 yield
             except LookupError as error:

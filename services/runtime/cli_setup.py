@@ -12,7 +12,7 @@ from services.runtime import apikeys
 from services.runtime import migrate as migrations
 from services.runtime.cli_database import required
 from services.runtime.cli_outage import database_reached, stream_reached
-from services.runtime.settings import ServiceSettings, load
+from services.runtime.settings import StreamSettings, load
 
 
 def role_passwords() -> Mapping[str, str]:
@@ -45,7 +45,7 @@ def topics() -> None:
     """Create the topics that are missing, and their dead letters.  Safe to repeat."""
     from services.runtime.streams import open_stream
 
-    settings = load(ServiceSettings)
+    settings = load(StreamSettings)
 
     async def create() -> None:
         async with open_stream(settings) as stream:

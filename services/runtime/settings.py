@@ -4,9 +4,9 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -17,15 +17,12 @@ PREFIX = "DUNWELL_"
 MIN_SECRET_BYTES = 32
 
 
-class ServiceSettings(BaseSettings):
-    """What every service needs.  Each field is the variable `DUNWELL_<FIELD>`.
-
-    Any but a path may instead come from a file named by `DUNWELL_<FIELD>_FILE` (secrets).
-    """
+class StreamSettings(BaseSettings):
+    """What it takes to reach the stream, and all that a command on it asks for."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    database_url: str = Field(description="postgresql:// URL of this service's own role")
+    database_url: str | None = None
     stream: Literal["kafka", "postgres"] = "postgres"
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -38,15 +35,6 @@ class ServiceSettings(BaseSettings):
     kafka_session_timeout_seconds: float = Field(default=10.0, ge=1, le=300)
     kafka_replication_factor: int = Field(default=1, ge=1, le=9)
     stream_database_url: str | None = None
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(default=0, ge=0, le=65535)
-    admin_host: str = "127.0.0.1"
-    admin_port: int = Field(default=0, ge=0, le=65535)
-    identity_key: SecretStr
-    api_key_pepper: SecretStr
-    log_format: Literal["json", "console"] = "json"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    sandbox: bool = Field(default=False, description="every provider is the sandbox")
 
     @classmethod
     def settings_customise_sources(
@@ -60,19 +48,51 @@ class ServiceSettings(BaseSettings):
         """Only what `read` hands over: it has looked at the environment and at the files."""
         return (init_settings,)
 
-    @field_validator("identity_key", "api_key_pepper")
-    @classmethod
-    def _long_enough(cls, secret: SecretStr) -> SecretStr:
-        if len(secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
-            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes of random text")
-        return secret
-
     @field_validator("database_url", "stream_database_url")
     @classmethod
     def _postgresql(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
         return url
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.stream == "postgres" and not self.postgres_url:
+            raise ValueError(
+                "the PostgreSQL stream is nowhere: set DUNWELL_DATABASE_URL (of any service), or"
+                " DUNWELL_STREAM_DATABASE_URL, or DUNWELL_STREAM=kafka"
+            )
+        return self
+
+    @property
+    def postgres_url(self) -> str:
+        """Where the PostgreSQL stream is."""
+        return self.stream_database_url or self.database_url or ""
+
+
+class ServiceSettings(StreamSettings):
+    """What every service needs.  Each field is the variable `DUNWELL_<FIELD>`.
+
+    Any but a path may instead come from a file named by `DUNWELL_<FIELD>_FILE` (secrets).
+    """
+
+    database_url: str = Field(description="postgresql:// URL of this service's own role")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=0, ge=0, le=65535)
+    admin_host: str = "127.0.0.1"
+    admin_port: int = Field(default=0, ge=0, le=65535)
+    identity_key: SecretStr
+    api_key_pepper: SecretStr
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    sandbox: bool = Field(default=False, description="every provider is the sandbox")
+
+    @field_validator("identity_key", "api_key_pepper")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes of random text")
+        return secret
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -14,7 +14,7 @@ from aiokafka.helpers import create_ssl_context
 from services.events.codec import Record
 from services.events.topics import DEAD_LETTER_SUFFIX, LENDERS_TOPICS
 from services.runtime import log
-from services.runtime.settings import PREFIX, ServiceSettings
+from services.runtime.settings import PREFIX, StreamSettings
 from services.runtime.stream import (
     OnAssigned,
     Partition,
@@ -110,7 +110,7 @@ class KafkaProducer:
 class KafkaStream:
     """Holds the options of every client; each consumer has a connection of its own."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: StreamSettings) -> None:
         # At debug it quotes keys and values, in an outage it says the same ten times a second; what
         # matters the consumer loop and the relay say themselves.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -230,7 +230,7 @@ class KafkaStream:
                 raise TopicsWrong(f"topic {name} could not be created: {error.__name__}")
 
 
-def connection_options(settings: ServiceSettings) -> dict[str, Any]:
+def connection_options(settings: StreamSettings) -> dict[str, Any]:
     """What every aiokafka client is told; SASL and TLS are passed through."""
     encrypted = settings.kafka_security_protocol in ("SSL", "SASL_SSL")
     password = settings.kafka_sasl_password

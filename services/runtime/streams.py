@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.runtime import database
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import StreamSettings
 from services.runtime.stream import Stream
 from services.runtime.stream_kafka import KafkaStream
 from services.runtime.stream_postgres import PostgresStream
 
 
 @asynccontextmanager
-async def open_stream(settings: ServiceSettings) -> AsyncIterator[Stream]:
+async def open_stream(settings: StreamSettings) -> AsyncIterator[Stream]:
     """Kafka or PostgreSQL; close its producers and consumers before it."""
     stream: Stream
     if settings.stream == "kafka":
@@ -21,7 +21,7 @@ async def open_stream(settings: ServiceSettings) -> AsyncIterator[Stream]:
         finally:
             await stream.close()
         return
-    url = settings.stream_database_url or settings.database_url
+    url = settings.postgres_url
     async with database.pool(url, schema="stream", max_size=8) as db:
         stream = PostgresStream(db, url, settings.kafka_session_timeout_seconds)
         try:

@@ -81,6 +81,22 @@ def test_a_stream_that_is_away_is_named_with_its_variable(
     assert_one_sentence(told, f"Kafka at {nowhere}", "DUNWELL_KAFKA_BOOTSTRAP_SERVERS")
 
 
+@pytest.mark.parametrize("words", [("topics",), ("dlq", "list"), ("dlq", "replay")])
+def test_a_command_on_the_stream_asks_for_no_more_than_that(
+    nowhere: str, words: tuple[str, ...]
+) -> None:
+    kafka = {"DUNWELL_STREAM": "kafka", "DUNWELL_KAFKA_BOOTSTRAP_SERVERS": nowhere}
+    for given in (
+        kafka,
+        {"DUNWELL_STREAM_DATABASE_URL": f"postgresql://policy:secret@{nowhere}/x"},
+    ):
+        unset = {"DUNWELL_IDENTITY_KEY": "", "DUNWELL_API_KEY_PEPPER": ""}
+        assert_one_sentence(dunwell(*words, **unset, **given), nowhere)
+    code, _, said = dunwell(*words)
+    assert code == 2
+    assert "DUNWELL_DATABASE_URL" in said
+
+
 async def test_a_database_that_refuses_us_or_lacks_our_tables_says_so(database: Database) -> None:
     url = database.dsn("policy")
     wrong = url.replace(url.partition("@")[0].rpartition(":")[2], "secret", 1)

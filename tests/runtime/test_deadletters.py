@@ -40,9 +40,11 @@ async def stream(streams: Streams) -> AsyncIterator[Stream]:
         yield opened
 
 
-def put_aside(record: Record, offset: int = 7, code: str = "unlucky") -> Record:
+def put_aside(
+    record: Record, offset: int = 7, code: str = "unlucky", detail: str = "why"
+) -> Record:
     received = Received(offset, record.key, record.value, record.headers)
-    return dead_letter(Partition(record.topic, 3), received, code, "why", NOW)
+    return dead_letter(Partition(record.topic, 3), received, code, detail, NOW)
 
 
 async def test_a_replayed_message_goes_back_whole_and_only_once(stream: Stream) -> None:
@@ -135,8 +137,13 @@ async def test_the_command_lists_and_replays(streams: Streams, stream: Stream) -
     broken = Record(
         topic="loan.events", key=b"k", value=PHONE.encode(), headers=(("ce_tenant", b"acme"),)
     )
-    await publish(stream, [put_aside(broken, n, "malformed") for n in range(4)])
+    details = ("no amount", "no date", "no date", "no date")
+    await publish(
+        stream, [put_aside(broken, n, "malformed", said) for n, said in enumerate(details)]
+    )
     listed = await dunwell(streams, "dlq", "list")
+    rows = [line.split() for line in listed.splitlines() if "malformed" in line]
+    assert [(row[3], row[-2:]) for row in rows] == [("3", ["no", "date"]), ("1", ["no", "amount"])]
     assert "malformed" in listed
     assert "acme" in listed
     assert "4 in all" in listed
