@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.policy import words
 from services.policy.blocks.channels import GROUPS
 from services.policy.blocks.consents import ConsentTo
 from services.policy.blocks.counting import Counting
@@ -111,6 +112,41 @@ UNITS = {
     "conversation": "conversations",
     "sent": "messages sent",
     "unanswered": "unanswered attempts",
+}
+
+
+UNCOUNTED = {
+    "consented": "contacts that the person consented to",
+    "reply": "answers to a message of the person",
+    "requested": "contacts that the person asked for",
+}
+KEPT_FROM: Mapping[words.CountedFrom, str] = {
+    "event": "the event",
+    "last_activity": "the last activity",
+    "closed": "the day on which the debt was closed",
+}
+STOPS: Mapping[words.StopFact, str] = {
+    "opt_out": "an opt-out",
+    "cease": "a request to cease contact",
+    "refusal_to_pay": "a refusal to pay",
+    "attorney": "an attorney",
+    "representative": "a representative",
+    "dispute": "a dispute",
+    "complaint": "a complaint",
+    "bankruptcy": "insolvency proceedings",
+    "discharge": "a discharge of the debt",
+    "deceased": "a death",
+    "moratorium": "a moratorium",
+    "crisis_moratorium": "a moratorium in a crisis",
+    "debt_review": "a debt review",
+    "hardship": "a hardship",
+    "plan_in_preparation": "a plan in preparation",
+    "occasion": "a sensitive occasion",
+    "promise": "a promise to pay",
+    "wrong_party": "that it is the wrong person",
+    "no_work_contact": "a wish not to be contacted at work",
+    "inconvenient_place": "an inconvenient place",
+    "nothing_due": "that nothing is due",
 }
 
 

@@ -6,6 +6,9 @@ from typing import Any
 from services.policy.blocks.consents import ConsentTo
 from services.policy.blocks.durations import counted
 from services.policy.pack_phrases import (
+    KEPT_FROM,
+    STOPS,
+    UNCOUNTED,
     UNITS,
     consent,
     duration,
@@ -32,14 +35,14 @@ def _key(names: Iterable[str]) -> str:
 
 
 def _frequency_cap(rule: Any) -> list[str]:
-    most = f"At most {rule.max}" if rule.max else "No contact at all"
-    what = "different channels" if rule.aggregate == "distinct" else "contacts"
+    what = "different channel" if rule.aggregate == "distinct" else "contact"
+    most = f"At most {counted(rule.max, what)}" if rule.max else "No contact at all"
     lines = [
-        f"{most} {what if rule.max else ''} {window(rule.window)}.".replace("  ", " "),
+        f"{most} {window(rule.window)}.",
         f"Counted: {entries(rule.counts, 'attempt')}; to or about {_key(rule.key)}.",
     ]
     if rule.exclude:
-        lines.append(f"Not counted: what was {listed(rule.exclude, 'or')}.")
+        lines.append(f"Not counted: {listed(UNCOUNTED[each] for each in rule.exclude)}.")
     if rule.multi_debt == "allocated":
         lines.append("A contact about several debts counts for those it was allocated to.")
     if rule.starts_after:
@@ -62,7 +65,8 @@ def _cooldown_after(rule: Any) -> list[str]:
 
 
 def _stop_when(rule: Any) -> list[str]:
-    lines = [f"No contact while on record: {listed(rule.fact, 'or')}."]
+    stops = listed((STOPS[each] for each in rule.fact), "or")
+    lines = [f"No contact while on record: {stops}."]
     if rule.form:
         lines.append(f"Only if it came in this form: {listed(rule.form, 'or')}.")
     if rule.lasts:
@@ -79,8 +83,6 @@ def _stop_when(rule: Any) -> list[str]:
         )
     if rule.ignore_scope:
         lines.append(f"Even if it was limited to certain {listed(rule.ignore_scope)}.")
-    if rule.effect == "defer":
-        lines.append("The contact waits until it ends.")
     return lines
 
 
@@ -182,7 +184,7 @@ def _retention(rule: Any) -> list[str]:
     least = f"at least {counted(rule.min.count, rule.min.unit[:-1])}" if rule.min else ""
     most = f"at most {counted(rule.max.count, rule.max.unit[:-1])}" if rule.max else ""
     times = " and ".join(part for part in (least, most) if part)
-    return [f"Keep {listed(rule.record)} records {times} from the {as_text(rule.from_)}."]
+    return [f"Keep {listed(rule.record)} records {times} from {KEPT_FROM[rule.from_]}."]
 
 
 SAYS: Mapping[str, Callable[[Any], list[str]]] = {

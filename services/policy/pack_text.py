@@ -50,7 +50,8 @@ def rule_in_words(rule: Rule) -> Lines:
     elif policy is not None and policy not in _ZONES:
         lines.append(("", f"By the clock of {policy}, wherever the borrower is."))
     lines += _several("Binds", binds(rule.applies))
-    lines += _several("Unless", [condition(each) for each in rule.unless])
+    lifted = [condition(each) for each in rule.unless]
+    lines += _several("Unless", [f"or {text}" if i else text for i, text in enumerate(lifted)])
     lines.append(("Then", _then(rule)))
     lines += _several("Source", rule.cite)
     lines.append(("Confidence", rule.confidence or "not stated"))
@@ -78,6 +79,8 @@ def _then(rule: Rule) -> str:
     if rule.severity == "warn":
         return "The contact is made; the answer warns."
     said = _THEN.get(rule.kind, "No contact, until a fact changes.")
+    if getattr(rule, "effect", "suppress") == "defer":
+        said = "The contact waits until what is on record ends."
     if rule.code:
         said += f" The answer's code is {rule.code}."
     return f"{said} Crossing this line raises a legal presumption." if rule.presumption else said
@@ -142,7 +145,8 @@ def condition(written: Condition) -> str:
     if written.within is not None:
         parts.append(f"no more than {written.within} have passed since the stop")
     if written.max is not None:
-        parts.append(f"fewer than {written.max} such messages have gone out since the stop")
+        fewer = f"fewer than {written.max} such messages have" if written.max > 1 else None
+        parts.append(f"{fewer or 'no such message has'} gone out since the stop")
     return ", and ".join(parts)
 
 

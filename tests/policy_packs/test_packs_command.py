@@ -77,6 +77,36 @@ def test_one_rule_is_said_with_its_numbers_exceptions_and_source() -> None:
         assert part in said
 
 
+def test_a_rule_that_defers_is_not_said_to_wait_for_a_fact() -> None:
+    said = " ".join(run("show", "house", "--rule", "house-promise").output.split())
+    assert "No contact while on record: a promise to pay." in said
+    assert "Then The contact waits until what is on record ends." in said
+    assert "until a fact changes" not in said
+
+
+def test_no_pack_is_read_aloud_in_broken_english() -> None:
+    said = " ".join(" ".join(run("show", name).output.split()) for name in [*shipped(), "always"])
+    for broken in (
+        "At most 1 contacts",
+        "what was reply",
+        "from the closed",
+        "fewer than 1",
+        "on record: opt out",
+    ):
+        assert broken not in said
+
+
+def test_exceptions_of_which_one_is_enough_are_told_with_or() -> None:
+    several = [r for name in shipped() for r in load_shipped(name).rules if len(r.unless) > 1]
+    assert several
+    for rule in several:
+        lines = pack_text.rule_in_words(rule)
+        start = next(i for i, (label, _) in enumerate(lines) if label == "Unless")
+        first, *others = [text for _, text in lines[start : start + len(rule.unless)]]
+        assert not first.startswith("or ")
+        assert all(text.startswith("or ") for text in others)
+
+
 def test_a_rule_or_pack_that_is_not_there_is_answered_with_what_is() -> None:
     said = run("show", "house", "--rule", "house-nothing")
     assert said.exit_code == 2
