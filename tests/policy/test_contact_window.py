@@ -185,3 +185,13 @@ def test_the_sentence_names_the_hour_the_zone_and_when_contact_may_start() -> No
     assert reason.says == (
         "It is 07:59 for the borrower (America/New_York). Contact may start at 08:00."
     )
+
+
+def test_of_several_zones_the_sentence_tells_the_clock_of_the_last_to_open_and_names_it() -> None:
+    zones = [{"zone": z, "basis": "address"} for z in ("Australia/Sydney", "Australia/Perth")]
+    given = facts("2026-05-12T11:30:00Z", zones=zones)  # 21:30 in Sydney, 19:30 in Perth
+    (reason,) = ask(rule_set(DAY), given).reasons  # type: ignore[union-attr]
+    assert reason.says == (
+        "It is 21:30 where the borrower may be (Australia/Sydney)."
+        " Contact may start on Wednesday 13 May 2026 at 08:00 (Australia/Perth)."
+    )

@@ -85,7 +85,15 @@ class Window:
             why = f", and the hours of {day_in_words(here.day(t))} are those of its holidays"
         else:
             why = f", and {day_in_words(here.day(t))} is a day without contact"
-        return f"It is {_where(here, t, self._zones)}{why}. {_opening(here, t, until)}"
+        return f"It is {_where(here, t, self._zones)}{why}. {self._opening(here, t, until)}"
+
+    def _opening(self, here: Zone, t: int, until: int | None) -> str:
+        """On the clock of the zone that opens then: elsewhere it may be any hour of the day."""
+        there = here
+        if until is not None and self._hours.is_open(here, until - 1):
+            closed = (each for each in self._zones if not self._hours.is_open(each, until - 1))
+            there = next(closed, here)
+        return _opening(there, here, t, until, self._zones)
 
     def _code(self, here: Zone, t: int) -> str:
         day = here.day(t)
@@ -186,7 +194,7 @@ class Wishes:
         there = wish.zone or here
         return (
             f"It is {_where(there, t, self._zones)}, a time the borrower asked not to be "
-            f"contacted. {_opening(there, t, until)}"
+            f"contacted. {_opening(there, there, t, until, self._zones)}"
         )
 
     def _barred(self, t: int, here: Zone) -> bool:
@@ -212,10 +220,14 @@ def _where(here: Zone, t: int, zones: Zones) -> str:
     return f"{reading(here, t)} for the borrower ({here.name})"
 
 
-def _opening(here: Zone, t: int, until: int | None) -> str:
+def _opening(there: Zone, here: Zone, t: int, until: int | None, zones: Zones) -> str:
+    """On the clock of `there`, named where several are candidates; `here` told what time it is."""
     if until is None:
         return "No open hour follows within 45 days."
-    return f"Contact may start {moment(here, until, t)}."
+    if len(zones) == 1:
+        return f"Contact may start {moment(there, until, t)}."
+    day = "" if there.day(until) == here.day(t) else f"on {day_in_words(there.day(until))} "
+    return f"Contact may start {day}at {reading(there, until)} ({there.name})."
 
 
 def no_wish(rule: ContactWindow, question: Question) -> bool:
