@@ -7,6 +7,7 @@ that expects nothing is answered too, but is not right.
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path as File
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,7 +16,7 @@ from msgspec import Struct
 from services.policy.decide import Allow, Decision, Defer, Reason, Suppress, decide
 from services.policy.facts import FactsError
 from services.policy.given_facts import question_from
-from services.policy.pack import Origin, Pack, PackError, inline_pack, load_shipped
+from services.policy.pack import Origin, Pack, PackError, inline_pack, load_shipped, shipped
 from services.policy.rule import Id
 from services.policy.ruleset import RuleSet, compile_rules
 from services.policy.strict import Check, Invalid, known_keys, read, shown
@@ -64,6 +65,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     ok: bool
     error: str | None
     expect: Expect | None  # None: the case does not say what it expects
+    line: int  # of its file, where the case begins
 
     def as_json(self) -> bytes:
         """One line, without the line end."""
@@ -94,13 +96,13 @@ _KEYS = (
 )
 
 
-def check_file(path: str) -> Iterator[Answer]:
+def check_file(path: str, drafts: Mapping[str, Pack] = MappingProxyType({})) -> Iterator[Answer]:
     """The answers to the cases of one file, in order. Raises UnreadableFile before the first."""
     try:
         text = File(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile(f"{path}: {error}") from error
-    return check_text(text, path, {})
+    return check_text(text, path, drafts)
 
 
 def check_text(text: str, path: str, drafts: Mapping[str, Pack]) -> Iterator[Answer]:
@@ -154,6 +156,7 @@ def _answer(case: object, origin: Origin, drafts: Mapping[str, Pack], *, again: 
         ok=expect is not None and is_right(expect, word, until),
         error=error,
         expect=expect,
+        line=origin.document.line(origin.path),
     )
 
 
@@ -199,6 +202,13 @@ def _lenient(case: object) -> Expect | None:
 
 def _rules(given: Mapping[str, object], origin: Origin, drafts: Mapping[str, Pack]) -> RuleSet:
     names = read(tuple[str, ...], given.get("packs", []), ("packs",))
+    for i, name in enumerate(names):
+        if name not in drafts and name not in shipped():
+            text = (
+                f"{shown(name)} is an unknown pack; `dunwell packs list` names those shipped, and"
+            )
+            text += " `dunwell check --pack FILE` takes a file of yours beside the cases"
+            raise Invalid(("packs", i), text)
     packs: list[Pack] = [drafts.get(name) or load_shipped(name) for name in names]
     if "rules" in given:
         packs.append(inline_pack(given, origin))

@@ -1,21 +1,33 @@
 """`dunwell check`: run case files against the rules and say which are right."""
 
 import sys
+from pathlib import Path
 
 import click
 
 from services.policy.check import Answer, UnreadableFile, check_file
+from services.policy.pack import PackError
+from services.policy.pack_lint import read_pack
+from services.policy.wrong_cases import expected
 
 
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a case, one a line.")
+@click.option(
+    "--pack",
+    "packs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A pack file of your own that the cases name; repeat for more.",
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
-def check_command(files: tuple[str, ...], as_json: bool) -> None:
+def check_command(files: tuple[str, ...], packs: tuple[Path, ...], as_json: bool) -> None:
     """Ask the rules the questions in case FILEs and compare the answers with those expected.
 
-    A case names shipped packs, or holds rules of its own, or both; its facts; and the answer
-    it expects. A malformed case is answered with an error; the others are still answered. So is
-    a case that expects nothing, but it is not right.
+    A case names shipped packs, or those of --pack, or holds rules of its own; its facts; and the
+    answer it expects. A malformed case is answered with an error; the others are still answered.
+    So is a case that expects nothing, but it is not right.
 
     \b
     Exit status:  0  every case is right
@@ -24,12 +36,18 @@ def check_command(files: tuple[str, ...], as_json: bool) -> None:
 
     \b
     Examples:     dunwell check cases/*.yaml
+                  dunwell check --pack acme-hours.yaml acme-hours.cases.yaml
                   dunwell check --json cases/caps.yaml | jq 'select(.ok | not)'
     """
+    try:
+        own = {pack.id: pack for pack in map(read_pack, packs)}
+    except PackError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
     right = wrong = unreadable = 0
     for path in files:
         try:
-            answers = check_file(path)
+            answers = check_file(path, own)
         except UnreadableFile as error:
             click.echo(f"error: {error}", err=True)
             unreadable += 1
@@ -58,7 +76,7 @@ def _line(answer: Answer) -> str:
     if answer.error is not None:
         line += f"  {answer.error}"
     if not answer.ok and answer.expect is not None:
-        line += f"  (expected {_expected(answer)})"
+        line += f"  (expected {expected(answer)})"
     elif answer.expect is None and answer.error is None:
         line += "  (nothing expected; add `expect`)"
     elif (
@@ -66,18 +84,6 @@ def _line(answer: Answer) -> str:
     ):
         line += f"  (code expected: {answer.expect.code})"
     return line
-
-
-def _expected(answer: Answer) -> str:
-    expect = answer.expect
-    assert expect is not None
-    text: str = expect.decision
-    if expect.until is not None:
-        text += f" until {expect.until:%Y-%m-%dT%H:%M:%SZ}"
-    if expect.until_between is not None:
-        first, last = expect.until_between
-        text += f" between {first:%Y-%m-%dT%H:%M:%SZ} and {last:%Y-%m-%dT%H:%M:%SZ}"
-    return text + (f", {expect.code}" if expect.code else "")
 
 
 if __name__ == "__main__":

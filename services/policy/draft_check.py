@@ -18,6 +18,7 @@ from services.policy.ruleset import compile_rules
 from services.policy.rulesets import ALWAYS
 from services.policy.strict import Invalid
 from services.policy.stricter import Way
+from services.policy.wrong_cases import wrong_cases
 from services.policy.yamlfile import Document, Unreadable
 
 
@@ -91,12 +92,7 @@ def _cases(pack: Pack, cases: str, file: str) -> tuple[int, list[str]]:
         return 0, [str(error)]
     if not any(pack.id in packs for packs in asked):
         return 0, [f"{file}: no case asks {pack.id}; write `packs: [{pack.id}]` in one at least"]
-    wrong = [
-        f"{file}: case {answer.id}: "
-        + (answer.error or f"the answer is {answer.decision}, not as expected")
-        for answer in answers
-        if not answer.ok
-    ]
+    wrong = [str(problem) for problem in wrong_cases(answers, file)]
     return len(answers) - len(wrong), wrong
 
 

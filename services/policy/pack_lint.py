@@ -10,6 +10,7 @@ from services.policy.loosening import loosened
 from services.policy.pack import Pack, PackError, Problem, load_shipped, load_text, shipped
 from services.policy.ruleset import compile_rules
 from services.policy.strict import Invalid, Path
+from services.policy.wrong_cases import wrong_cases
 
 SHIPPED = File(str(files("services.policy"))) / "packs"
 
@@ -143,24 +144,13 @@ def case_errors(packs: Sequence[Pack]) -> list[Problem]:
     for pack in packs:
         cases = cases_of(File(pack.origin.file))
         if cases is not None:
-            found += _wrong(cases, pack, drafts)
+            found += _wrong(cases, drafts)
     return found
 
 
-def _wrong(cases: File, pack: Pack, drafts: Mapping[str, Pack]) -> list[Problem]:
-    def problem(text: str) -> Problem:
-        return Problem(str(cases), 1, "", "", text)
-
+def _wrong(cases: File, drafts: Mapping[str, Pack]) -> list[Problem]:
     try:
         answers = list(check_text(cases.read_text(encoding="utf-8"), str(cases), drafts))
     except (OSError, UnicodeDecodeError, UnreadableFile) as error:
-        return [problem(str(error))]
-    return [
-        problem(
-            f"case {answer.id}: "
-            + (answer.error or f"the answer is {answer.decision}, not as expected")
-            + f"; see `dunwell packs show {pack.origin.file}`"
-        )
-        for answer in answers
-        if not answer.ok
-    ]
+        return [Problem(str(cases), 1, "", "", str(error))]
+    return wrong_cases(answers, str(cases))

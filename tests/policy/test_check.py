@@ -156,3 +156,18 @@ def test_people_get_a_line_a_case_and_a_summary(tmp_path: Path) -> None:
         "WRONG  one  defer until 2026-05-13T12:00:00Z  outside_contact_window  (expected allow)"
     )
     assert summary == "0 of 1 cases right, 1 wrong"
+
+
+def test_cases_of_a_pack_of_ones_own_are_asked_with_its_file_beside_them(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    head = "pack: mine\ntitle: Mine\njurisdiction: anywhere\nstatus: draft\n"
+    mine.write_text(head + RULES[2:].replace("id: day", "id: mine-day") + "\n")
+    deferred = "{decision: defer, until: '2026-05-13T12:00:00Z'}"
+    asked = "cases:\n" + case(deferred, rules="  packs: [mine]")
+    alone = run(tmp_path, asked)
+    assert alone.exit_code == 1
+    assert "unknown pack" in alone.stdout
+    assert "--pack FILE" in alone.stdout
+    beside = run(tmp_path, asked, options=("--pack", str(mine)))
+    assert (beside.exit_code, "1 of 1 cases right" in beside.stdout) == (0, True)
+    assert run(tmp_path, asked, options=("--pack", str(tmp_path / "none.yaml"))).exit_code == 2

@@ -209,8 +209,8 @@ def test_the_cases_beside_a_file_of_ones_own_are_asked(tmp_path: Path, place: st
         said = run("lint", str(path), *options)
         assert said.exit_code == 1
         assert (
-            f"error   {cases}:1: case acme-at-night: the answer is defer, not as expected"
-            in said.output
+            f"error   {cases}:2: case acme-at-night: the answer is defer until"
+            " 2026-05-13T13:00:00Z, expected was suppress, outside_contact_window" in said.output
         )
     cases.write_text(at_night.replace("house]", "houze]"), encoding="utf-8")
     said = run("lint", str(path))
