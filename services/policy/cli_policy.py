@@ -17,6 +17,7 @@ from services.policy.rollback import Rollback, RolledBack
 from services.policy.rulesets import RuleSets
 from services.runtime.cli_database import on_database
 from services.runtime.database import Connection
+from services.runtime.web import Problem
 
 
 @click.group()
@@ -131,7 +132,13 @@ def deactivate(
     asked = Deactivation(pack=pack, by=by, approved_by=approved_by, at=at, reason=reason)
 
     async def run(connection: Connection) -> None:
-        await activation.deactivate(connection, RuleSets(jurisdictions.load()), tenant, asked)
+        try:
+            await activation.deactivate(connection, RuleSets(jurisdictions.load()), tenant, asked)
+        except Problem as problem:
+            if problem.code != "not_active":
+                raise
+            said = f"{pack} is not active for {tenant}; see `dunwell policy status`"
+            raise click.ClickException(said) from None
 
     on_database("policy", run)
     click.echo(f"{pack} no longer decides for {tenant}.")

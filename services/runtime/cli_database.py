@@ -12,7 +12,7 @@ from services.runtime import database
 from services.runtime.cli_outage import database_reached, may_read
 from services.runtime.database import Connection
 from services.runtime.settings import PREFIX, SettingsError, given
-from services.runtime.web import Problem
+from services.runtime.web import FieldError, Problem
 
 T = TypeVar("T")
 
@@ -53,7 +53,28 @@ def on_database(schema: str, run: Callable[[Connection], Awaitable[T]]) -> T:
         with database_reached(url, f"{PREFIX}DATABASE_URL", schema):
             return asyncio.run(go())
     except Problem as problem:
-        click.echo(f"Refused: {problem.detail}.", err=True)
-        for error in problem.errors:
-            click.echo(f"  {error.field} {error.problem}\n    → {error.fix}", err=True)
+        _say(problem)
         sys.exit(1)
+
+
+def _say(problem: Problem) -> None:
+    """What a door answers with fields, a command says of its options; each once."""
+    said = [f"{error.field} {error.problem}" for error in problem.errors]
+    if said == [problem.detail]:
+        error = problem.errors[0]
+        click.echo(f"Refused: {_of_option(error)}.\n    → {error.fix}", err=True)
+        return
+    click.echo(f"Refused: {problem.detail}.", err=True)
+    for error in problem.errors:
+        click.echo(f"  {_of_option(error)}\n    → {error.fix}", err=True)
+
+
+def _of_option(error: FieldError) -> str:
+    """`--on-word-of does not end this stop`; a flag, which has no value, stands behind it."""
+    context = click.get_current_context(silent=True)
+    for param in context.command.params if context else ():
+        if param.name == error.field and isinstance(param, click.Option):
+            if param.is_flag:
+                return f"{error.problem} ({param.opts[0]})"
+            return f"{param.opts[0]} {error.problem}"
+    return f"{error.field} {error.problem}"

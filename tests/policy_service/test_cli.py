@@ -47,3 +47,17 @@ def test_an_instant_without_a_zone_is_refused_with_how_to_write_it(database: Dat
     done = dunwell(database, "activate", *words)
     assert done.returncode == 2
     assert "write 2026-06-01T00:00:00Z" in done.stderr
+
+
+def test_a_refusal_is_said_once_and_names_the_option(database: Database) -> None:
+    draft = dunwell(database, "activate", "us-fed", "--tenant", "acme", *PEOPLE).stderr
+    assert draft.count("no counsel has reviewed") == 1
+    assert draft.startswith("Refused: us-fed is a draft")
+    assert "(--accept-draft).\n    → have it reviewed" in draft
+    alone = ("--tenant", "acme", "--by", "ann", "--approved-by", "Ann")
+    one = dunwell(database, "activate", "us-fed", *alone).stderr
+    assert one.startswith("Refused: --approved-by is the same person as by.\n    → ")
+    nothing = ("us-fed", "--tenant", "acme", *PEOPLE, "--reason", "a mistake")
+    ended = dunwell(database, "deactivate", *nothing)
+    assert (ended.returncode, "GET /v1" in ended.stderr) == (1, False)
+    assert "us-fed is not active for acme; see `dunwell policy status`" in ended.stderr
