@@ -64,7 +64,8 @@ class Report:
             "rule",
             "",
         ):
-            table.add_column(column, overflow="fold")
+            # An id is copied into the next command: it stays in one piece.
+            table.add_column(column, overflow="fold", no_wrap=column == "decision")
         for row, difference, note in sorted(self._shown, key=lambda each: _at(each[0])):
             name = row["decision_id"] if "decision_id" in row else row["contact_id"]
             table.add_row(

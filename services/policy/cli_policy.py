@@ -154,7 +154,7 @@ def active(tenant: str) -> None:
 
     rows = on_database("policy", run)
     for row in rows:
-        until = f"{row['ended_at']:%F %H:%M}" if row["ended_at"] else "now on"
+        until = f"{row['ended_at']:%F %H:%M}" if row["ended_at"] else "further notice"
         people = f"{row['requested_by']}, approved by {row['approved_by']}"
         since = f"{row['active_from']:%F %H:%M}"
         click.echo(f"{row['pack']:<10} {row['version'][:12]}  {since} to {until:<16}  {people}")

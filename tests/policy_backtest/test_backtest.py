@@ -10,8 +10,11 @@ import msgspec
 import pytest
 
 from services.policy import drafts, explain, jurisdictions
+from services.policy.backtest import Difference, Said, Sums
+from services.policy.backtest_report import Report
 from services.policy.pack import PackError
 from services.policy.rulesets import ALWAYS, RuleSets
+from services.policy.verdict import Outcome
 from services.runtime.database import transaction
 from tests.database import Database
 from tests.policy_backtest.past import (
@@ -255,3 +258,23 @@ async def test_a_draft_that_is_kept_is_tried_by_its_name(world: World, database:
     assert (nobodys.exit_code, "say --tenant" in nobodys.output) == (2, True)
     none = await asyncio.to_thread(run, database, "--against", "acme-our", "--tenant", TENANT)
     assert (none.exit_code, "acme-our is no draft of acme" in none.output) == (1, True)
+
+
+def test_the_id_of_a_decision_is_listed_in_one_piece(capsys: pytest.CaptureFixture[str]) -> None:
+    decision_id = uuid4()
+    row = {"decision_id": decision_id, "contact_id": None, "tenant": TENANT}
+    change = Difference(
+        change="later",
+        before=Said(outcome=Outcome.DEFER, until=AFTERNOON, code="outside_contact_window"),
+        after=Said(
+            outcome=Outcome.DEFER,
+            until=AFTERNOON + timedelta(days=1),
+            code="outside_contact_window",
+            rule="acme-hours-of-the-evening-and-night",
+            channel="sms",
+        ),
+    )
+    report = Report(show=1, as_json=False, verify=False)
+    report.decision({**row, "decided_at": AFTERNOON}, change)
+    report.end(Sums())
+    assert str(decision_id) in capsys.readouterr().out

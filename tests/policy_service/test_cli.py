@@ -24,7 +24,9 @@ def test_a_pack_is_activated_listed_and_ended(database: Database) -> None:
     done = dunwell(database, "activate", "us-fed", "--tenant", "acme", *PEOPLE, "--accept-draft")
     assert done.returncode == 0, done.stderr
     assert "us-fed (draft) decides for acme" in done.stdout
-    assert "approved by bob" in dunwell(database, "active", "--tenant", "acme").stdout
+    listed = dunwell(database, "active", "--tenant", "acme").stdout
+    assert "approved by bob" in listed
+    assert " to further notice " in listed
     ended = dunwell(
         database, "deactivate", "us-fed", "--tenant", "acme", *PEOPLE, "--reason", "a mistake"
     )
