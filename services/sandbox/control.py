@@ -1,11 +1,14 @@
 """The sandbox's own endpoints: what it saw, which lies it tells, the reply box, the page."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import phonenumbers
 from aiohttp import web
+from phonenumbers import timezone
 
 from services.sandbox.arrival import World
 from services.sandbox.behaviors import CONDUCT, Behavior, Channel
@@ -204,6 +207,7 @@ def _shown(message: Message) -> dict[str, Any]:
         "text": message.text,
         "at": message.at,
         "business_at": message.business_at,
+        "zone": likely_zone(message.sender if message.direction == "in" else message.to),
         "accepted": message.accepted,
         "status": message.status,
         "code": message.code,
@@ -211,6 +215,16 @@ def _shown(message: Message) -> dict[str, Any]:
         "provider_ref": message.provider_ref,
         "attempt_id": message.attempt_id,
     }
+
+
+@lru_cache(maxsize=4096)
+def likely_zone(address: str) -> str | None:
+    """The one time zone of a phone number; None if it may be in several, or is no number."""
+    try:
+        zones = timezone.time_zones_for_number(phonenumbers.parse(address, None))
+    except phonenumbers.NumberParseException:
+        return None
+    return zones[0] if len(zones) == 1 and zones[0] != timezone.UNKNOWN_TIMEZONE else None
 
 
 def _whole(request: web.Request, name: str, default: int) -> int:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import aiohttp
 import aiosmtplib
+import pytest
 
-from services.sandbox.control import PAGE
+from services.sandbox.control import PAGE, likely_zone
 from tests.sandbox.conftest import Outsides
 from tests.sandbox.test_history import text
 from tests.sandbox.test_smtp import mail
@@ -69,6 +70,31 @@ async def test_messages_come_with_their_standing_and_only_once_unless_they_chang
         await text(world.url)
         async with http.get(f"/sandbox/messages.json?since={revision}") as answer:
             assert "+12025550123" in {m["to"] for m in (await answer.json())["messages"]}
+
+
+@pytest.mark.parametrize(
+    ("address", "zone"),
+    [
+        ("+12125550101", "America/New_York"),
+        ("+919999900001", "Asia/Calcutta"),
+        ("+18005550100", None),
+        ("+447700900123", None),
+        ("borrower@example.com", None),
+        ("device-1", None),
+    ],
+)
+def test_a_phones_clock_is_in_the_one_zone_that_its_number_has(
+    address: str, zone: str | None
+) -> None:
+    assert likely_zone(address) == zone
+
+
+async def test_a_message_comes_with_its_persons_zone(outside: Outsides) -> None:
+    async with outside() as world, aiohttp.ClientSession(world.url) as http:
+        await text(world.url, To="+12125550101")
+        async with http.get("/sandbox/messages.json") as answer:
+            (message,) = (await answer.json())["messages"]
+    assert message["zone"] == "America/New_York"
 
 
 async def test_health_counts_what_is_still_under_way(outside: Outsides) -> None:

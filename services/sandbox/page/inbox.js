@@ -43,8 +43,11 @@ function avatar(made, name, seed) {
 const instant = (message) => new Date(message.business_at || message.at);
 const person = (message) => (message.direction === "in" ? message.from : message.to);
 const key = (message) => message.channel + ":" + person(message);
-const day = (date) => date.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
-const hour = (date) => date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+// In the zone of the number where it has one only, else in UTC; the place is said with the hour.
+const zone = (message) => message.zone || "UTC";
+const place = (message) => zone(message).split("/").pop().replaceAll("_", " ");
+const day = (message) => instant(message).toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: zone(message) });
+const hour = (message) => instant(message).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone(message) });
 const parts = (who) => [who.slice(0, who.indexOf(":")), who.slice(who.indexOf(":") + 1)];
 const newestFirst = (a, b) => instant(b) - instant(a) || b.id - a.id;
 
@@ -74,7 +77,7 @@ function drawn(message, withAddress) {
     made.append(card);
   }
   const meta = element("div", "meta");
-  meta.append(element("time", "", hour(instant(message)) + " UTC"));
+  meta.append(element("time", "", `${hour(message)} ${place(message)}`));
   meta.append(element("span", "badge " + tone, message.code ? `${word} ${message.code}` : word));
   if (message.behavior !== "ok") meta.append(element("span", "badge lie", message.behavior));
   if (message.attempt_id) made.title = "attempt " + message.attempt_id;
@@ -103,7 +106,7 @@ function drawContacts(shown) {
     .slice(0, SHOWN_AT_MOST);
   const everybody = contact("", "all", "Everybody", `${latest.size} addresses`, "", shown.length);
   const rows = list.map(([who, message]) =>
-    contact(who, message.channel, person(message), message.subject || message.text, hour(instant(message)), number.get(who)));
+    contact(who, message.channel, person(message), message.subject || message.text, `${hour(message)} ${place(message)}`, number.get(who)));
   $("contacts").replaceChildren(everybody, ...rows);
 }
 
@@ -133,14 +136,14 @@ function drawPhone(shown) {
   $("who").textContent = everybody ? "Everybody" : address;
   avatar($("avatar"), everybody ? "all" : kind, $("who").textContent);
   $("what").textContent = `${mine.length} ${mine.length === 1 ? "message" : "messages"}`;
-  const now = mine.length ? instant(mine[0]) : new Date();
+  const now = mine[0] || { at: Date.now() };
   $("clock").textContent = hour(now);
-  $("day").textContent = day(now).replace(/ \d{4}$/, "");
+  $("day").textContent = `${day(now).replace(/ \d{4}$/, "")} · ${place(now)}`;
   $("reply").hidden = !(canReply && kind === "sms");
   const drawings = [];
   let last = "";
   for (const message of mine.slice(0, SHOWN_AT_MOST)) {
-    const today = day(instant(message));
+    const today = day(message);
     if (today !== last) drawings.push(element("div", "date", today));
     last = today;
     drawings.push(drawn(message, everybody));
