@@ -1,4 +1,4 @@
-"""As much of curl as the README uses, where a machine has none: -s, -f, -H, -X, -d and a URL."""
+"""As much of curl as the README uses, where a machine has none."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ import urllib.request
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("-s", action="store_true")
-    parser.add_argument("-f", action="store_true")
+    parser.add_argument("--fail-with-body", action="store_true")
     parser.add_argument("-H", action="append", default=[])
     parser.add_argument("-X", default=None)
     parser.add_argument("-d", default=None)
@@ -24,8 +24,9 @@ def main() -> int:
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             sys.stdout.buffer.write(answer.read())
-    except urllib.error.HTTPError:
-        return 22  # as curl -f
+    except urllib.error.HTTPError as error:
+        sys.stdout.buffer.write(error.read())
+        return 22  # as curl --fail-with-body
     return 0
 
 
