@@ -13,7 +13,7 @@ import pytest
 from tests.policy import test_decide_properties as properties
 from tests.policy.random_cases import seeded_case
 
-CASES = int(os.environ.get("DUNWELL_CASES", "2000"))
+CASES = int(os.environ.get("DUNWELL_CASES", "1000"))
 FIRST = int(os.environ.get("DUNWELL_FIRST_CASE", "0"))
 
 cap_case = partial(seeded_case, kinds=("frequency_cap", "cooldown_after"))

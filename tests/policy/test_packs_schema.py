@@ -20,6 +20,7 @@ published = pytest.mark.skipif(
 every_pack = pytest.mark.parametrize("path", PACKS, ids=lambda path: path.stem)
 
 
+@cache
 def _read(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return found
