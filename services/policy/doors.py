@@ -22,12 +22,12 @@ from services.policy import activation, explain, held, intake, stops
 from services.policy.activation import Activation, Deactivation
 from services.policy.clearances.doors import ClearanceDoors
 from services.policy.handlers import Context
-from services.policy.locks import borrower_subject, lock, repeating
+from services.policy.locks import borrower_subject, lock
 from services.policy.redeem import redeem
 from services.policy.stop_problems import StopEvent, problems
 from services.policy.timeline import page_of, timeline
 from services.runtime.apikeys import EVERY_TENANT, ApiKeys, Scope
-from services.runtime.database import Pool, transaction
+from services.runtime.database import Pool, repeating, transaction
 from services.runtime.outbox import Outbox
 from services.runtime.web import (
     FieldError,

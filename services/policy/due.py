@@ -21,8 +21,7 @@ from services.policy.rulesets import Active, RuleSets, RulesUnreadable
 from services.policy.verdict import Outcome, Ruling, before_rules, refusal, rule_on
 from services.runtime import log, metrics
 from services.runtime.clock import gate_now
-from services.runtime.consume import Overtaken
-from services.runtime.database import Connection, after_commit
+from services.runtime.database import Connection, Overtaken, after_commit
 
 
 async def decide_due(

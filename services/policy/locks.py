@@ -2,27 +2,17 @@
 
 Rows are made beforehand and locked in the order of their keys, in one statement; whoever needs
 several subjects asks for all of them at once, so that nobody waits in a circle.  PostgreSQL ends
-a circle all the same by killing one of the two: `repeating` runs that batch again.
+a circle all the same by killing one of the two: `database.repeating` runs that batch again.
 """
 
-import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
-
-import asyncpg
 
 from services.runtime import queries
 from services.runtime.database import Connection
 
 SQL = queries.load(Path(__file__).with_name("queries_ledger.sql"))
-
-# A deadlock costs the loser 1 s (deadlock_timeout): after this many, something else is wrong.
-TRIES = 5
-
-T = TypeVar("T")
 
 
 def borrower_subject(tenant: str, borrower_id: UUID) -> str:
@@ -53,19 +43,3 @@ async def lock(connection: Connection, subjects: Iterable[str]) -> None:
         row = await connection.fetchrow(SQL["lock_subjects"], keys)
     if row is None or row["locked"] != len(keys) or row["isolation"] != "read committed":
         raise RuntimeError("subjects can't be locked: use a READ COMMITTED transaction")
-
-
-async def repeating(run: Callable[[], Awaitable[T]]) -> T:
-    """`run` opens a transaction and commits; a deadlock or a moved household repeats all of it."""
-    for remaining in reversed(range(TRIES)):
-        try:
-            return await run()
-        except (asyncpg.DeadlockDetectedError, SubjectsChanged):
-            if not remaining:
-                raise
-            await asyncio.sleep(random.uniform(0.001, 0.02))
-    raise AssertionError("unreachable")
-
-
-class SubjectsChanged(Exception):
-    """Who belongs together changed between looking and locking: look again."""

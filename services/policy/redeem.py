@@ -20,19 +20,17 @@ from services.policy.gate import Gate, Judged
 from services.policy.ids import row_id
 from services.policy.known import Known, Row
 from services.policy.locks import (
-    SubjectsChanged,
     borrower_subject,
     household_subject,
     lock,
     point_subject,
-    repeating,
 )
 from services.policy.reminders import State, state_of
 from services.policy.rulesets import RuleSets
 from services.policy.verdict import Outcome, Ruling
 from services.runtime import metrics
 from services.runtime.crashpoints import reach
-from services.runtime.database import Connection, Pool, transaction
+from services.runtime.database import Connection, Overtaken, Pool, repeating, transaction
 from services.runtime.outbox import Outbox, put
 
 SEND_WITHIN = timedelta(seconds=10)
@@ -88,7 +86,7 @@ async def _once(
             own=frozenset(attempt for _, attempt in bookings),
         )
         if _homes_of(facts) != homes:
-            raise SubjectsChanged
+            raise Overtaken
         gate = Gate(
             facts=facts,
             state=state,

@@ -11,8 +11,7 @@ from services.policy.clearances import filed
 from services.policy.due import decide_due
 from services.policy.rulesets import RuleSets
 from services.runtime import log, metrics, queries
-from services.runtime.consume import Overtaken
-from services.runtime.database import Connection, Pool, transaction
+from services.runtime.database import Connection, Overtaken, Pool, transaction
 from services.runtime.outbox import Outbox, put
 
 SQL = queries.load(Path(__file__).with_name("queries_log.sql"))

@@ -18,7 +18,7 @@ from services.events.codec import Envelope, InvalidMessage, Record, decode
 from services.runtime import log, metrics
 from services.runtime.admin import Health
 from services.runtime.crashpoints import reach
-from services.runtime.database import Connection, Pool, transaction
+from services.runtime.database import AT_ONCE, Connection, Pool, transaction
 from services.runtime.deadletters import CODES, dead_letter
 from services.runtime.outbox import Outbox, put
 from services.runtime.positions import Fenced, Positions
@@ -31,15 +31,6 @@ ALIVE_SECONDS = 120.0
 BACKOFF_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 TRIES_BEFORE_BLAME = 3
 
-
-class Overtaken(Exception):
-    """A handler's word that another replica did the same meanwhile: the batch is to be repeated, on
-    what is there now."""
-
-
-# The database took a lock from us, or another was first: the same batch goes through when it is
-# repeated.
-AT_ONCE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, Overtaken)
 # What lies in a message, not in our surroundings: classes 22 and 23, and asyncpg's own "can't
 # encode", a ValueError.  Anything else stops the topic until it is mended: nothing is sent.
 IN_THE_MESSAGE = (

@@ -111,15 +111,24 @@ async def transaction(db: Pool) -> AsyncIterator[Connection]:
         do()
 
 
+class Overtaken(Exception):
+    """Another was first, or what was read before the locks has changed: begin again on what is
+    there now."""
+
+
+# The same transaction goes through when it is repeated.
+AT_ONCE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, Overtaken)
+
+
 async def repeating(run: Callable[[], Awaitable[T]]) -> T:
-    """`run` is a whole transaction; when PostgreSQL ends it to break a deadlock, all of it again.
+    """`run` opens a transaction and commits; all of it again where it lost a lock or was overtaken.
 
     Of two that wait for each other one is ended: the other is through when this one comes again.
     """
     for _ in range(TRIES - 1):
         try:
             return await run()
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+        except AT_ONCE:
             await asyncio.sleep(random.uniform(0, 0.02))
     return await run()
 

@@ -8,8 +8,7 @@ import pytest
 from services.events.stops import StopLifted
 from services.events.words import Channel
 from services.policy.due import decide_due
-from services.runtime.consume import Overtaken
-from services.runtime.database import transaction
+from services.runtime.database import Overtaken, transaction
 from tests.policy_service.events import (
     AFTERNOON,
     TENANT,

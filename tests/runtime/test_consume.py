@@ -17,8 +17,8 @@ from services.runtime import consume as loop
 from services.runtime import database as db
 from services.runtime import outbox
 from services.runtime.admin import Health
-from services.runtime.consume import Overtaken, Rejection, consume
-from services.runtime.database import Connection, Pool
+from services.runtime.consume import Rejection, consume
+from services.runtime.database import Connection, Overtaken, Pool
 from services.runtime.deadletters import list_dead_letters
 from services.runtime.stream import Stream
 from tests.database import Database

@@ -16,16 +16,14 @@ from services.policy.clearances.scene import Scene
 from services.policy.feeds import feeds
 from services.policy.known import Row
 from services.policy.locks import (
-    SubjectsChanged,
     borrower_subject,
     household_subject,
     lock,
     point_subject,
-    repeating,
 )
 from services.policy.rulesets import RuleSets
 from services.runtime import metrics
-from services.runtime.database import Connection, Pool, transaction
+from services.runtime.database import Connection, Overtaken, Pool, repeating, transaction
 from services.runtime.web import invalid
 
 
@@ -61,7 +59,7 @@ async def under_locks(
             scene = await _scene(connection, rule_sets, tenant, borrower_id, clearance_id, q, now)
             there = scene.known.borrowers.get((tenant, borrower_id))
             if (there["household_id"] if there else None) != home:
-                raise SubjectsChanged
+                raise Overtaken
             return await act(
                 Kept(
                     scene=scene,

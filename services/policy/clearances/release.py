@@ -5,8 +5,8 @@ from uuid import UUID
 
 from services.policy.clearances.filed import SQL, give_back, on_file
 from services.policy.clearances.locked import subjects_of
-from services.policy.locks import lock, repeating
-from services.runtime.database import Pool, transaction
+from services.policy.locks import lock
+from services.runtime.database import Pool, repeating, transaction
 from services.runtime.web import Problem
 
 

@@ -16,8 +16,8 @@ from services.events.codec import derived_id
 from services.policy import words
 from services.policy.clearances.filed import SQL, give_back, missing
 from services.policy.known import LEDGER_SQL, Row
-from services.policy.locks import borrower_subject, lock, point_subject, repeating
-from services.runtime.database import Connection, Pool, transaction
+from services.policy.locks import borrower_subject, lock, point_subject
+from services.runtime.database import Connection, Pool, repeating, transaction
 from services.runtime.web import FieldError, Problem, invalid
 
 # A clock that runs ahead by less is corrected; by more, the report is a mistake.
