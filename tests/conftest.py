@@ -15,7 +15,10 @@ from deploy.kafka.broker import KafkaBroker
 from deploy.kafka.fetch import KafkaUnavailable, jars, java
 from services.runtime.embedded_postgres import EmbeddedPostgres
 from services.runtime.migrate import migrate_all
+from services.runtime.settings import StreamSettings
+from services.runtime.streams import open_stream
 from tests.database import PASSWORDS, Database
+from tests.memory import data_folder
 
 TEMPLATE = "dunwell_template"
 # What takes minutes begins first, so that at the end no worker waits for another.
@@ -28,23 +31,27 @@ _not_run = pytest.StashKey[dict[str, int]]()
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     """One server for the whole run. A test that kills or restarts PostgreSQL starts its own."""
-    server = EmbeddedPostgres(durable=False)
-    try:
-        asyncio.run(server.start())
-        yield server
-    finally:
-        server.remove()
+    with data_folder() as folder:
+        server = EmbeddedPostgres(folder, durable=False)
+        try:
+            asyncio.run(server.start())
+            yield server
+        finally:
+            server.remove()
 
 
 @pytest.fixture(scope="session")
 def template_database(postgres_server: EmbeddedPostgres) -> str:
-    """The migrated database that every test's own is cloned from: the one place that migrates."""
+    """What every test's own database is cloned from: migrated, and with the topics."""
 
     async def build() -> None:
         admin = await asyncpg.connect(postgres_server.dsn)
         await admin.execute(f"CREATE DATABASE {TEMPLATE}")
         await admin.close()
         await migrate_all(postgres_server.dsn_of(TEMPLATE), PASSWORDS)
+        url = postgres_server.dsn_of(TEMPLATE)
+        async with open_stream(StreamSettings(database_url=url)) as stream:
+            await stream.ensure_topics()
 
     asyncio.run(build())
     return TEMPLATE
@@ -54,7 +61,7 @@ def template_database(postgres_server: EmbeddedPostgres) -> str:
 async def database(
     postgres_server: EmbeddedPostgres, template_database: str
 ) -> AsyncIterator[Database]:
-    """A migrated, empty database of this test's own (0.1 s)."""
+    """A migrated, empty database of this test's own."""
     name = f"test_{next(_numbers)}"
     admin = await asyncpg.connect(postgres_server.dsn)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
@@ -68,12 +75,13 @@ async def database(
 @pytest.fixture(scope="session")
 def own_kafka() -> Iterator[KafkaBroker]:
     """One broker for the whole run. A test that kills or restarts Kafka starts its own."""
-    broker = KafkaBroker()
-    try:
-        asyncio.run(broker.start())
-        yield broker
-    finally:
-        broker.remove()
+    with data_folder() as folder:
+        broker = KafkaBroker(folder)
+        try:
+            asyncio.run(broker.start())
+            yield broker
+        finally:
+            broker.remove()
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +174,7 @@ def _why_no_broker() -> str:
     return ""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """What a parallel worker could not run, told to the process that speaks to the user."""
     counts = node.config.stash.setdefault(_not_run, {})

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import msgspec
@@ -100,6 +100,7 @@ def render(
     )
 
 
+@cache
 def load_templates(root: Path = TEMPLATES) -> TemplateSet:
     """Compile the tree; every stage and locale has every part and a `template.yaml` of facts."""
     environment = ImmutableSandboxedEnvironment(

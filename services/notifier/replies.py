@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -73,6 +74,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
         )
 
 
+@cache
 def load_vocabulary(path: Path = WORDS) -> Vocabulary:
     words = yaml.safe_load(path.read_text("utf-8"))
     return Vocabulary(

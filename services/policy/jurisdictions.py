@@ -1,6 +1,7 @@
 """Which packs may govern a borrower, by place: reads jurisdictions.yaml."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ SHIPPED = Path(__file__).with_name("jurisdictions.yaml")
 Places = Mapping[str, tuple[str, ...]]
 
 
+@cache
 def load(path: Path = SHIPPED) -> Places:
     """Place → pack ids; a place is "US", "US-MA" or "US-NY/New York City"."""
     listed: dict[str, Any] = yaml.safe_load(path.read_text())["places"]

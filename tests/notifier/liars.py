@@ -19,7 +19,8 @@ class HttpLiar:
         self.connections = 0
         self.lies: deque[str] = deque()
         self.lies_by_to: dict[str, str] = {}
-        self.delay = 0.0
+        self.answering = asyncio.Event()  # cleared: every request waits for its answer
+        self.answering.set()
         self.port = 0
         self.listed: list[dict[str, str]] = []
         self._writers: set[asyncio.StreamWriter] = set()
@@ -55,8 +56,7 @@ class HttpLiar:
             return await self._answer(writer, 200, {"messages": self.listed, "uri": path})
         fields = _fields(path, body) | {"authorization": headers.get("authorization", "")}
         self.requests.append(fields)
-        if self.delay:
-            await asyncio.sleep(self.delay)
+        await self.answering.wait()
         conduct = self.lies_by_to.get(fields["to"]) or (self.lies.popleft() if self.lies else "ok")
         return await self._behave(writer, conduct, fields)
 

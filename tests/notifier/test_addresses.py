@@ -199,18 +199,10 @@ def given_event(ref: str, version: int, kind: str, value: str) -> ContactPointGi
     )
 
 
-async def until(world: World, count: int) -> None:
-    for _ in range(3000):
-        if await world.owner.fetchval("SELECT count(*) FROM notifier.addresses") >= count:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("no addresses")
-
-
 async def test_a_sealed_address_from_the_topic_is_the_same_as_from_the_door(running: World) -> None:
     _, said = await put(running, 1, ("mobile", "+12025550143"), ref="ref-a")
     await running.publish(given_event("ref-b", 1, "mobile", "+1 202-555-0143"))
-    await until(running, 2)
+    await running.until_read()
     ids = await running.owner.fetch("SELECT DISTINCT contact_point_id FROM notifier.addresses")
     assert [r["contact_point_id"] for r in ids] == [said["contact_points"][0]["contact_point_id"]]
 
@@ -222,8 +214,7 @@ async def test_an_older_address_of_a_kind_gives_way_and_other_kinds_stay(running
         given_event("ref-1", 2, "mobile", "+12025550144"),
         given_event("ref-1", 1, "mobile", "+12025550145"),
     )
-    await until(running, 3)
-    await asyncio.sleep(0.3)
+    await running.until_read()
     rows = await running.owner.fetch(
         "SELECT kind, removed_at IS NULL AS kept, given_version FROM notifier.addresses"
         " JOIN notifier.contact_points USING (tenant, contact_point_id) ORDER BY 1, 3"
@@ -242,12 +233,8 @@ async def test_what_can_not_be_opened_or_read_becomes_a_sealed_dead_letter(runni
         good, sealed=RING.seal(f"{TENANT}|ref-1".encode(), b'{"kind":"mobile"}')
     )
     await running.publish(foreign, unreadable, given_event("ref-1", 1, "mobile", "+1234"), good)
-    await until(running, 1)
-    for _ in range(200):
-        dead = await running.published("address.events.dlq")
-        if len(dead) == 3:
-            break
-        await asyncio.sleep(0.02)
+    await running.until_read()
+    dead = await running.published("address.events.dlq")
     assert len(dead) == 3
     assert "1234" not in json.dumps(dead)
 

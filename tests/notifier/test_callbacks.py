@@ -121,13 +121,15 @@ async def test_a_status_that_nobody_knows_is_refused(running: World) -> None:
 
 
 async def test_a_callback_before_the_answer_is_kept(running: World) -> None:
-    running.http.delay = 0.7
+    running.http.answering.clear()
     event = allowed(await running.addresses("ref-1", mobile=PHONE))
     await running.publish(event)
     row = await running.until_state(event.reminder_id, "in_flight")
     assert await call_back(running, row["attempt_id"], "delivered", "SM0123456789") == 204
     assert await running.state(event.reminder_id) == "delivered"
-    await asyncio.sleep(1)  # the answer comes, and finds a higher state
+    running.http.answering.set()
+    # The answer comes, and finds a higher state.
+    await running.until("SELECT count(*) = 1 FROM notifier.observations WHERE source = 'answer'")
     assert await running.state(event.reminder_id) == "delivered"
     assert await running.receipts(event.reminder_id) == [("delivered", "sent", None)]
 

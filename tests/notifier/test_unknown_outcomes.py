@@ -112,12 +112,13 @@ async def test_an_expired_lease_is_unknown_and_the_late_answer_only_an_observati
 ) -> None:
     # No look-up in between: it could find the message just before its answer comes.
     await world.start(DUNWELL_LOOK_UP_SECONDS="60")
-    world.http.delay = 1.0
+    world.http.answering.clear()
     event = allowed(await everywhere(world))
     await world.publish(event)
     await world.until_state(event.reminder_id, "in_flight")
     await world.owner.execute("UPDATE notifier.attempts SET lease_until = now() - interval '1s'")
     await world.until_state(event.reminder_id, "unknown")
+    world.http.answering.set()
     # The answer is proof: it moves the unknown upward, through the observation.
     await world.until_state(event.reminder_id, "accepted")
     (seen,) = await world.owner.fetch("SELECT * FROM notifier.observations")
@@ -209,11 +210,12 @@ async def test_a_higher_emission_takes_an_intent_over(running: World) -> None:
 
 async def test_a_stop_ends_the_service_with_every_flight_written_down(world: World) -> None:
     await world.start()
-    world.http.delay = 0.5
+    world.http.answering.clear()
     borrower = await everywhere(world)
     events = [allowed(borrower) for _ in range(20)]
     await world.publish(*events)
-    await world.until_state(events[0].reminder_id, "in_flight", "accepted")
+    await world.until_state(events[0].reminder_id, "in_flight")
+    asyncio.get_running_loop().call_later(0.5, world.http.answering.set)
     await world.stop()
     counts = await world.owner.fetch("SELECT state, count(*) FROM notifier.attempts GROUP BY state")
     by_state = {row["state"]: row["count"] for row in counts}

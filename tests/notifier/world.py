@@ -90,7 +90,6 @@ class World:
         """Put events on their topics, as their producers would."""
         settings = read(Settings, self.settings)
         async with open_stream(settings) as stream:
-            await stream.ensure_topics()
             producer = await stream.producer()
             await producer.publish(
                 [
@@ -152,6 +151,17 @@ class World:
                 raise AssertionError([(r["state"], r["code"], r["channel"]) for r in rows])
             await asyncio.sleep(0.02)
 
+    async def until(self, sql: str, *arguments: object) -> None:
+        """Wait until a query says true."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not await self.owner.fetchval(sql, *arguments):
+            assert time.monotonic() < deadline, sql
+            await asyncio.sleep(0.02)
+
+    async def until_read(self) -> None:
+        """Wait until the service is done with everything on the topics it reads."""
+        await self.until(ALL_READ)
+
     async def receipts(self, reminder_id: UUID) -> list[tuple[str, str | None, str | None]]:
         """(state, outcome, reason) of every receipt that was published, in order."""
         return [
@@ -165,6 +175,13 @@ class World:
         values = [row["value"] for row in await self.owner.fetch(PUBLISHED, topic)]
         return [json.loads(value) for value in dict.fromkeys(values)]  # both, for a moment
 
+
+ALL_READ = """
+SELECT NOT EXISTS (
+    SELECT FROM stream.messages LEFT JOIN notifier.stream_positions USING (topic, partition)
+     WHERE topic IN ('reminder.allowed', 'reminder.cancelled', 'address.events')
+       AND message_offset >= coalesce(next_offset, 0))
+"""
 
 PUBLISHED = """
 SELECT value FROM (

@@ -1,6 +1,6 @@
 """The scheduler's own fixtures: its pool on a fresh database, and what recording needs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 import pytest
@@ -31,10 +31,16 @@ async def db(database: Database) -> AsyncIterator[Pool]:
         yield pool
 
 
+@pytest.fixture(scope="session")
+def cadences() -> Mapping[str, cadence.Cadence]:
+    """The shipped ones."""
+    return cadence.load(cadence.SHIPPED)
+
+
 @pytest.fixture
-def context() -> Context:
-    """The shipped cadences."""
-    return Context(identity_key=IDENTITY_KEY, cadences=cadence.load(cadence.SHIPPED))
+def context(cadences: Mapping[str, cadence.Cadence]) -> Context:
+    """With the shipped cadences."""
+    return Context(identity_key=IDENTITY_KEY, cadences=cadences)
 
 
 @pytest.fixture

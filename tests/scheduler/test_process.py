@@ -56,7 +56,6 @@ async def test_loan_events_go_in_and_reminders_come_out_and_settle(
     await stand_at(database, NOW)
     settings = stream_settings("postgres", database.dsn("scheduler"), "127.0.0.1:1")
     async with open_stream(settings) as stream:
-        await stream.ensure_topics()
         producer = await stream.producer()
         with running("scheduler", environment(database), tmp_path / "log") as process:
             # The installment first: it waits for its loan.
