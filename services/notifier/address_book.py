@@ -1,6 +1,6 @@
 """Who is reached where: a lender's list merged into ours, versioned, told without addresses."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from services.events.codec import Record, borrower_key, derived_id, encode
-from services.events.deliveries import ContactPointChanged
-from services.events.loans import CandidateZone
+from services.events.codec import Record
 from services.events.words import Place, PointKind, ProvidedBy
+from services.notifier import contact_points
 from services.notifier.addresses import Address, Keyring, at_rest, contact_point_id
-from services.notifier.choose import CHANNELS_OF
-from services.notifier.store import SOURCE, Owner, Row
+from services.notifier.store import Owner
 from services.runtime import queries
 from services.runtime.database import Connection
 
@@ -120,7 +118,7 @@ async def write(
     ]
     await _save(connection, keyring, books)
     told = await _told(connection, books, now)
-    return told + await revive(connection, _added(books), now), answers
+    return told + await contact_points.revive(connection, _added(books), now), answers
 
 
 def _added(books: dict[Owner, Book]) -> set[tuple[str, str]]:
@@ -205,7 +203,7 @@ async def _told(connection: Connection, books: dict[Owner, Book], now: datetime)
     rows = await connection.fetch(SQL["points_of"], *keys)
     points = {(row["tenant"], row["contact_point_id"]): row for row in rows}
     return [
-        contact_point_changed(
+        contact_points.changed(
             tenant,
             borrower_id,
             point_id,
@@ -219,87 +217,4 @@ async def _told(connection: Connection, books: dict[Owner, Book], now: datetime)
             now=now,
         )
         for tenant, borrower_id, point_id, entry in changed
-    ]
-
-
-def contact_point_changed(
-    tenant: str,
-    borrower_id: UUID,
-    point_id: str,
-    *,
-    version: int,
-    kind: PointKind,
-    country: str | None,
-    zones: object,
-    usable: bool,
-    place: Place,
-    provided_by: ProvidedBy,
-    now: datetime,
-) -> Record:
-    """The record of one version of what others may know of a contact point."""
-    return encode(
-        ContactPointChanged(
-            tenant=tenant,
-            borrower_id=borrower_id,
-            contact_point_id=point_id,
-            version=version,
-            kind=kind,
-            channels=CHANNELS_OF[kind],
-            country=country,
-            zones=msgspec.convert(zones, tuple[CandidateZone, ...]),
-            usable=usable,
-            place=place,
-            provided_by=provided_by,
-        ),
-        source=SOURCE,
-        key=borrower_key(tenant, borrower_id),
-        event_id=derived_id("contact_point", tenant, borrower_id, point_id, version),
-        time=now,
-    )
-
-
-async def spoil(
-    connection: Connection, points: Sequence[tuple[str, str, str]], now: datetime
-) -> list[Record]:
-    """Providers said that these (tenant, contact point, code) don't exist: tell everybody."""
-    if not points:
-        return []
-    spoiled = await connection.fetch(SQL["spoil_points"], *map(list, zip(*points, strict=True)))
-    return await _told_to_all(connection, spoiled, now)
-
-
-async def revive(
-    connection: Connection, points: Collection[tuple[str, str]], now: datetime
-) -> list[Record]:
-    """Somebody wrote from these, or a lender gave them anew: those given up are tried again."""
-    if not points:
-        return []
-    revived = await connection.fetch(SQL["revive_points"], *map(list, zip(*points, strict=True)))
-    return await _told_to_all(connection, revived, now)
-
-
-async def _told_to_all(
-    connection: Connection, points: Sequence[Row], now: datetime
-) -> list[Record]:
-    """A new version of what is known of these, for every borrower who has one."""
-    rows = await connection.fetch(
-        SQL["raise_versions"],
-        [row["tenant"] for row in points],
-        [row["contact_point_id"] for row in points],
-    )
-    return [
-        contact_point_changed(
-            row["tenant"],
-            row["borrower_id"],
-            row["contact_point_id"],
-            version=row["version"],
-            kind=PointKind(row["kind"]),
-            country=row["country"],
-            zones=row["zones"],
-            usable=row["usable"],
-            place=row["place"],
-            provided_by=row["provided_by"],
-            now=now,
-        )
-        for row in rows
     ]

@@ -9,7 +9,7 @@ from services.events.codec import Record
 from services.events.words import AttemptState as State
 from services.events.words import Channel
 from services.events.words import Outcome as ReminderOutcome
-from services.notifier import address_book
+from services.notifier import contact_points
 from services.notifier.channels import Accepted, NotSent, Outcome, Rejected, Unknown
 from services.notifier.observe import Seen, observe
 from services.notifier.receipts import receipt
@@ -106,7 +106,7 @@ async def complete(
         if _spoils(given[row["attempt_id"]].outcome)
     ]
     if dead:
-        records += await address_book.spoil(connection, dead, rows[0]["at"])
+        records += await contact_points.spoil(connection, dead, rows[0]["at"])
     for row in sorted(nothing_sent, key=_of_point):  # the order of `observe`
         if _opted_out(given[row["attempt_id"]].outcome):
             point = row["tenant"], row["contact_point_id"]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.events.codec import Record
 from services.events.words import AttemptState as State
-from services.notifier import address_book
+from services.notifier import contact_points
 from services.notifier.receipts import receipt
 from services.notifier.states import outcome_of, raised
 from services.notifier.stops import record_opt_out
@@ -92,5 +92,5 @@ async def observe(connection: Connection, batch: Sequence[Seen]) -> Observed:
     if raises:
         await connection.execute(SQL["raise"], *columns(raises.values(), 5))
         at = next(iter(rows.values()))["at"]
-        records += await address_book.spoil(connection, points, at)
+        records += await contact_points.spoil(connection, points, at)
     return Observed(records, frozenset(rows), frozenset(raises))

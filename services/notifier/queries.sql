@@ -1,4 +1,4 @@
--- Statements on reminders and attempts; those on contact points are in address_book.sql.
+-- Statements on reminders and attempts.
 
 -- allow_reminders
 -- The highest emission wins; after a cancellation or a failure nothing re-arms a reminder.

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,13 +15,14 @@ from services.events.codec import Record, borrower_key, derived_id, encode
 from services.events.deliveries import BorrowerReplied
 from services.events.stops import StopLifted, StopRecorded
 from services.events.words import Channel
-from services.notifier import address_book
-from services.notifier.address_book import SQL
+from services.notifier import contact_points
 from services.notifier.replies import SAID_STOP, Heard
 from services.notifier.store import SOURCE, Row
-from services.runtime import log
+from services.runtime import log, queries
 from services.runtime.database import Connection, Pool
 from services.runtime.queries import columns
+
+SQL = queries.load(Path(__file__).with_name("stops.sql"))
 
 POLICY_SECONDS = 3.0
 DOOR_SECONDS = 5.0  # Twilio waits 15 s for an answer
@@ -140,7 +142,7 @@ async def _start(connection: Connection, replies: Sequence[_Reply], now: datetim
     await connection.execute(SQL["unblock_points"], *columns(points, 2))
     for ending in ("end_replies", "end_stops", "start_over"):
         await connection.execute(SQL[ending], *columns(points, 2), now)
-    return await address_book.revive(connection, points, now)
+    return await contact_points.revive(connection, points, now)
 
 
 def _told(reply: _Reply, channel: Channel, heard: Heard, now: datetime) -> Record:

@@ -160,10 +160,10 @@ def _zones(row: Mapping[str, Any], facts: Sequence[Facts]) -> list[str] | None:
 
 
 def _asked(row: Mapping[str, Any], facts: Sequence[Facts], speaker: Speaker) -> str:
-    checkpoint = row["checkpoint"] if row["checkpoint"] in ("due", "redeem") else "clearance"
+    redeemed_clearance = row["checkpoint"] == "redeem" and row["emission"] == 0
     return speaker.say(
         "asked",
-        checkpoint,
+        "clearance_redeem" if redeemed_clearance else row["checkpoint"],
         at=speaker.when(row["decided_at"]),
         installment=row["installment_number"],
         loan=row["loan_id"],

@@ -1,6 +1,7 @@
 """Settings are read once; a wrong one stops the start with a sentence that names the variable."""
 
 import os
+import ssl
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +55,35 @@ class StreamSettings(BaseSettings):
         if url is not None and not url.startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
         return url
+
+    @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            try:
+                path.read_bytes()
+            except OSError as error:
+                raise ValueError(f"cannot read that file ({error.strerror})") from None
+        return path
+
+    @model_validator(mode="after")
+    def _certificates(self) -> Self:
+        """Tried here, as a client would use them: there a wrong file ends the start unexplained."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if self.kafka_ssl_cafile:
+                context.load_verify_locations(self.kafka_ssl_cafile)
+        except ssl.SSLError:
+            raise ValueError(f"{PREFIX}KAFKA_SSL_CAFILE holds no certificate in PEM") from None
+        try:
+            if self.kafka_ssl_certfile:
+                context.load_cert_chain(self.kafka_ssl_certfile, self.kafka_ssl_keyfile, lambda: "")
+        except ssl.SSLError:
+            raise ValueError(
+                f"{PREFIX}KAFKA_SSL_CERTFILE and {PREFIX}KAFKA_SSL_KEYFILE are not a certificate"
+                " and its key, in PEM and without a password"
+            ) from None
+        return self
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import certifi
 import click
 import pytest
 
 from services.runtime.cli_database import required
-from services.runtime.settings import ServiceSettings, SettingsError, read
+from services.runtime.settings import ServiceSettings, SettingsError, StreamSettings, read
 
 GOOD = {
     "DUNWELL_DATABASE_URL": "postgresql://scheduler:x@127.0.0.1/dunwell",
@@ -90,11 +91,30 @@ def test_a_secret_file_without_text_is_named_and_not_quoted(
 
 def test_a_path_is_not_read_from_a_second_file(tmp_path: Path) -> None:
     file = tmp_path / "path"
-    file.write_text("/etc/ssl/ca.pem")
+    file.write_text(certifi.where())
     settings = read(ServiceSettings, GOOD | {"DUNWELL_KAFKA_SSL_CAFILE_FILE": str(file)})
     assert settings.kafka_ssl_cafile is None
-    settings = read(ServiceSettings, GOOD | {"DUNWELL_KAFKA_SSL_CAFILE": str(file)})
-    assert settings.kafka_ssl_cafile == file
+    settings = read(ServiceSettings, GOOD | {"DUNWELL_KAFKA_SSL_CAFILE": certifi.where()})
+    assert str(settings.kafka_ssl_cafile) == certifi.where()
+
+
+@pytest.mark.parametrize(
+    ("variable", "content", "sentence"),
+    [
+        ("CAFILE", None, "DUNWELL_KAFKA_SSL_CAFILE: cannot read that file"),
+        ("CAFILE", "not PEM", "DUNWELL_KAFKA_SSL_CAFILE holds no certificate in PEM"),
+        ("CERTFILE", None, "DUNWELL_KAFKA_SSL_CERTFILE: cannot read that file"),
+        ("CERTFILE", "not PEM", "are not a certificate and its key"),
+    ],
+)
+def test_a_certificate_that_is_none_is_named_at_the_start(
+    tmp_path: Path, variable: str, content: str | None, sentence: str
+) -> None:
+    file = tmp_path / "file.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError, match=sentence):
+        read(StreamSettings, GOOD | {f"DUNWELL_KAFKA_SSL_{variable}": str(file)})
 
 
 def test_a_secret_is_not_shown_when_settings_are_printed() -> None:

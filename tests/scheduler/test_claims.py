@@ -22,7 +22,7 @@ from tests.scheduler.builders import (
     reminders,
     stand_at,
 )
-from tests.scheduler.test_emit import FIRST_HOUR, the_ledger
+from tests.scheduler.emitted import FIRST_HOUR, the_ledger
 
 
 async def test_several_reminders_of_one_instant_leave_by_priority(

@@ -25,7 +25,7 @@ from tests.scheduler.builders import (
     loan,
     stand_at,
 )
-from tests.scheduler.test_emit import FIRST_HOUR
+from tests.scheduler.emitted import FIRST_HOUR
 from tests.service_process import (
     PATIENCE_SECONDS,
     is_ready,

@@ -27,7 +27,7 @@ from tests.scheduler.builders import (
     reminders,
     stand_at,
 )
-from tests.scheduler.test_emit import FIRST_HOUR, deferred, suppressed, the_ledger
+from tests.scheduler.emitted import FIRST_HOUR, deferred, suppressed, the_ledger
 
 PEOPLE = 20
 
