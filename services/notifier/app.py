@@ -22,7 +22,7 @@ from services.notifier.doors import lender_routes
 from services.notifier.gate import Gate
 from services.notifier.handlers import Keys
 from services.notifier.handoff import HandOff
-from services.notifier.inbound import Inbound, inbound_routes, unsubscribe_routes
+from services.notifier.inbound import Inbound, inbound_routes
 from services.notifier.intake import Intake
 from services.notifier.open_channels import open_channels, pace_of
 from services.notifier.prepare import Preparer
@@ -31,6 +31,7 @@ from services.notifier.replies import load_vocabulary
 from services.notifier.review_doors import review_routes
 from services.notifier.settings import Settings, parse_names
 from services.notifier.stops import Forwarder
+from services.notifier.unsubscribe import unsubscribe_routes
 from services.runtime import admin, clock, database, log
 from services.runtime.apikeys import ApiKeys
 from services.runtime.consume import consume

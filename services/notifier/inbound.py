@@ -1,9 +1,4 @@
-"""Inbound messages and unsubscribe links: our block is committed before the provider's 2xx."""
-
-import hmac
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from uuid import UUID
+"""Inbound messages: our block is committed before the provider's 2xx."""
 
 from aiohttp import web
 
@@ -11,10 +6,8 @@ from services.events.words import Channel, PointKind
 from services.notifier.address_book import SQL
 from services.notifier.addresses import GivenAddress, InvalidAddress, contact_point_id, normalise
 from services.notifier.callbacks import Signatures
-from services.notifier.prepare import unsubscribe_signature
 from services.notifier.replies import SAID_STOP, Heard, Vocabulary
 from services.notifier.stops import Forwarder, Points, record_reply
-from services.notifier.store import SQL as ATTEMPT_SQL
 from services.runtime import clock, outbox
 from services.runtime.database import Pool, transaction
 from services.runtime.metrics import CALLBACKS
@@ -22,15 +15,6 @@ from services.runtime.outbox import Outbox
 from services.runtime.web import Problem
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
-
-_ASK = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Unsubscribe</title>
-<body><form method="post"><p>Stop reminders to this e-mail address?</p>
-<button>Unsubscribe</button></form></body></html>"""
-_DONE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Unsubscribed</title>
-<body><p>You will get no more reminders at this e-mail address.</p></body></html>"""
-_UNKNOWN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not unsubscribed</title>
-<body><p>We no longer know the message that this link came with, so nothing was changed. Please use
-the link of a newer message, or tell your lender.</p></body></html>"""
 
 
 class Inbound:
@@ -87,34 +71,3 @@ def inbound_routes(
         return web.Response(text=EMPTY_TWIML, content_type="text/xml")
 
     return [web.post("/v1/inbound/twilio", message)]
-
-
-def unsubscribe_routes(db: Pool, inbound: Inbound, key: bytes) -> Sequence[web.RouteDef]:
-    """GET only asks, because link scanners follow links; POST acts (RFC 8058, one click)."""
-
-    async def point_of(request: web.Request) -> tuple[UUID, Points]:
-        try:
-            attempt_id = UUID(request.match_info["attempt_id"])
-        except ValueError:
-            raise Problem(404, "no_such_link", "this link is not one of ours") from None
-        given = request.match_info["signature"].encode()
-        if not hmac.compare_digest(unsubscribe_signature(key, attempt_id).encode(), given):
-            raise Problem(404, "no_such_link", "this link is not one of ours")
-        rows = await db.fetch(ATTEMPT_SQL["contact_point_of"], attempt_id)
-        return attempt_id, [(row["tenant"], row["contact_point_id"]) for row in rows]
-
-    async def ask(request: web.Request) -> web.Response:
-        await point_of(request)
-        return web.Response(text=_ASK, content_type="text/html")
-
-    async def act(request: web.Request) -> web.Response:
-        attempt_id, points = await point_of(request)
-        if not points:
-            return web.Response(status=404, text=_UNKNOWN, content_type="text/html")
-        ref = f"unsubscribe/{attempt_id}/{datetime.now(UTC).date()}"
-        await inbound.heard(points, message_ref=ref, channel=Channel.EMAIL, heard=SAID_STOP)
-        CALLBACKS.labels("smtp", "stop").inc()
-        return web.Response(text=_DONE, content_type="text/html")
-
-    path = "/v1/unsubscribe/{attempt_id}/{signature}"
-    return [web.get(path, ask), web.post(path, act)]

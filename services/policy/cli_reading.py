@@ -50,7 +50,7 @@ def database_url() -> str:
 @asynccontextmanager
 async def reading(url: str) -> AsyncIterator[Connection]:
     """One snapshot of policy's database for as long as it takes; nothing can be written."""
-    with database_reached(url, f"{PREFIX}DATABASE_URL"):
+    with database_reached(url, f"{PREFIX}DATABASE_URL", "policy"):
         async with (
             database.pool(url, schema="policy", max_size=1) as db,
             db.acquire() as connection,

@@ -15,6 +15,7 @@ from services.policy.ruleset import RuleSet
 from services.policy.rulesets import PackVersion, RuleSets, RulesUnreadable
 from services.runtime import queries
 from services.runtime.database import Connection
+from services.runtime.languages import preferred
 from services.runtime.web import FieldError, Problem
 
 SQL = queries.load(Path(__file__).with_name("queries_explain.sql"))
@@ -58,7 +59,7 @@ def language_of(query: Mapping[str, str], accepted: str) -> str:
     """What `?language=` asks for, else Accept-Language.  Raises Problem 422."""
     asked = query.get("language")
     if asked is None:
-        return sentences.language_of(accepted)
+        return preferred(accepted, sentences.LANGUAGES)
     if asked in sentences.LANGUAGES:
         return asked
     fix = f"use one of: {', '.join(sentences.LANGUAGES)}"

@@ -26,23 +26,6 @@ def words_of(language: str) -> dict[str, Any]:
     return found
 
 
-def language_of(accepted: str) -> str:
-    """The first language of an Accept-Language header that we speak; English if there is none."""
-    offers: list[tuple[float, str]] = []
-    for part in accepted.split(","):
-        tag, _, weight = part.strip().partition(";q=")
-        try:
-            quality = float(weight) if weight else 1.0
-        except ValueError:
-            continue
-        offers.append((-quality, tag.lower()))
-    for quality, tag in sorted(offers, key=lambda offer: offer[0]):
-        for language in LANGUAGES:
-            if quality < 0 and tag.split("-")[0] == language.split("-")[0]:
-                return language
-    return LANGUAGES[0]
-
-
 class Speaker:
     """Says things in one language, with times on the clocks of the zones where the person may be.
 

@@ -18,8 +18,9 @@ from services.notifier import settings as notifier_settings
 from services.notifier.addresses import GivenAddress, Keyring, in_transit
 from services.notifier.callbacks import twilio_routes
 from services.notifier.doors import lender_routes
-from services.notifier.inbound import inbound_routes, unsubscribe_routes
+from services.notifier.inbound import inbound_routes
 from services.notifier.review_doors import review_routes
+from services.notifier.unsubscribe import unsubscribe_routes
 from services.policy import settings as policy_settings
 from services.policy.doors import Doors as PolicyDoors
 from services.runtime import deadletters

@@ -6,9 +6,10 @@ from aiohttp import web
 
 from services.notifier.callbacks import Callbacks, Signatures, twilio_routes
 from services.notifier.doors import lender_routes
-from services.notifier.inbound import Inbound, inbound_routes, unsubscribe_routes
+from services.notifier.inbound import Inbound, inbound_routes
 from services.notifier.replies import load_vocabulary
 from services.notifier.review_doors import review_routes
+from services.notifier.unsubscribe import unsubscribe_routes
 from services.policy.doors import Doors as PolicyDoors
 from services.scheduler.doors import Doors as SchedulerDoors
 

@@ -16,7 +16,7 @@ from services.policy import explain, jurisdictions, words
 from services.policy.receipts import OUTCOMES
 from services.policy.ruleset import RuleSet
 from services.policy.rulesets import PackVersion, RuleSets
-from services.policy.sentences import LANGUAGES, Speaker, language_of, words_of
+from services.policy.sentences import LANGUAGES, Speaker, words_of
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.database import Database
@@ -229,21 +229,6 @@ def test_each_language_has_a_sentence_for_every_code_and_a_name_for_every_channe
     assert set(said["recipients"]) == set(get_args(words.Recipient))
     speaker = Speaker(language, [])
     assert all(speaker.reason(code) for code in said["codes"])
-
-
-@pytest.mark.parametrize(
-    ("accepted", "language"),
-    [
-        ("", "en"),
-        ("zh", "zh-CN"),
-        ("fr, zh-TW;q=0.8, en;q=0.5", "zh-CN"),
-        ("en-GB", "en"),
-        ("zh;q=0, en;q=0.1", "en"),
-        ("zh;q=x, *", "en"),
-    ],
-)
-def test_the_language_is_the_first_accepted_that_we_speak(accepted: str, language: str) -> None:
-    assert language_of(accepted) == language
 
 
 def dunwell_explain(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
