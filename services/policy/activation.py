@@ -185,6 +185,15 @@ async def listed(connection: Connection, tenant: str) -> list[dict[str, object]]
     return [dict(row) for row in await connection.fetch(SQL["activations"], tenant)]
 
 
+async def text_in_force_once(
+    connection: Connection, tenant: str, pack_id: str, prefix: str
+) -> str | None:
+    """The text of the version with a hash that begins so, if decisions were made under just one."""
+    kept = await connection.fetch(SQL["kept_texts"], tenant, pack_id)
+    fitting = [str(row["text"]) for row in kept if row["version"].startswith(prefix)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
 async def _shipped_text(connection: Connection, tenant: str, pack_id: str, prefix: str) -> str:
     """The file of today; with the hash of a version that was in force before, that one's text."""
     try:
@@ -197,13 +206,13 @@ async def _shipped_text(connection: Connection, tenant: str, pack_id: str, prefi
     text = path.read_text(encoding="utf-8")
     if hash_of(text).startswith(prefix):
         return text
-    kept = await connection.fetch(SQL["kept_texts"], tenant, pack_id)
-    fitting = [row["text"] for row in kept if row["version"].startswith(prefix)]
-    if len(fitting) != 1:
+    before = await text_in_force_once(connection, tenant, pack_id, prefix)
+    if before is None:
+        kept = await connection.fetch(SQL["kept_texts"], tenant, pack_id)
         names = ", ".join(sorted({hash_of(text)[:12], *(row["version"][:12] for row in kept)}))
         said = f"{pack_id}@{prefix} is not one version"
         raise invalid("pack", said, f"name the file of today or one in force before: {names}")
-    return str(fitting[0])
+    return before
 
 
 def _readable(pack_id: str, text: str) -> Pack:

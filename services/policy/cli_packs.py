@@ -21,8 +21,9 @@ def packs() -> None:
     """Read the rules: which packs there are, what they say, what a change would do.
 
     A PACK is the id of a shipped pack, such as us-fed, or the path of a pack file; for `show` and
-    `diff` also, with --tenant, a draft that was kept, DRAFT or DRAFT@HASH (needs
-    DUNWELL_DATABASE_URL); or `always`, the rules that are asked of everybody.
+    `diff` also `always`, the rules that are asked of everybody; and, with --tenant (needs
+    DUNWELL_DATABASE_URL), a draft that was kept, DRAFT or DRAFT@HASH, or a version that was in
+    force, PACK@HASH: an explanation names the hash.
 
     \b
     dunwell packs list                        which packs are shipped
@@ -30,11 +31,12 @@ def packs() -> None:
     dunwell packs lint my-rules.yaml          what is wrong with a file, and where
     dunwell packs diff house my-house.yaml    which rules get tighter, which looser
     dunwell packs show acme-hours@3f9c0a --tenant acme      before you approve it
+    dunwell packs diff us-fed@77b0e1c2a3d4 us-fed --tenant acme     what has changed since
     """
 
 
 _TENANT = click.option(
-    "--tenant", envvar=PREFIX + "TENANT", help=f"Whose draft; or set {PREFIX}TENANT."
+    "--tenant", envvar=PREFIX + "TENANT", help=f"Whose draft or version; or set {PREFIX}TENANT."
 )
 
 

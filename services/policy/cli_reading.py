@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from services.policy import drafts
-from services.policy.drafts import Draft
+from services.policy import activation, drafts
 from services.policy.pack import shipped
 from services.policy.pack_lint import SHIPPED
 from services.runtime import database
@@ -62,12 +61,13 @@ async def reading(url: str) -> AsyncIterator[Connection]:
 
 
 def pack_text(named: str, tenant: str | None = None) -> tuple[str, str]:
-    """The file and the text of a pack: by its path, by the id of a shipped one, or as
-    `dunwell policy` names a draft that the tenant keeps, DRAFT or DRAFT@HASH."""
+    """The file and the text of a pack: by its path, by the id of a shipped one, as PACK@HASH a
+    version that was in force for the tenant, or as `dunwell policy` names a draft that it keeps,
+    DRAFT or DRAFT@HASH."""
     path = Path(named)
     if path.suffix not in (".yaml", ".yml") and not path.is_file():
         if named not in shipped():
-            return _kept_draft(named, tenant)
+            return _kept(named, tenant)
         path = SHIPPED / f"{named}.yaml"
     try:
         return str(path) if path.parent != SHIPPED else path.name, path.read_text(encoding="utf-8")
@@ -77,23 +77,26 @@ def pack_text(named: str, tenant: str | None = None) -> tuple[str, str]:
         raise click.ClickException(f"{named} is not text in UTF-8; save it as UTF-8") from None
 
 
-def _kept_draft(named: str, tenant: str | None) -> tuple[str, str]:
+def _kept(named: str, tenant: str | None) -> tuple[str, str]:
     if tenant is None:
         raise click.UsageError(
             f"{named} is neither a file nor a shipped pack (`dunwell packs list` names those); "
-            "say --tenant if it is a draft that was kept"
+            "say --tenant if it is a draft that was kept, or a version that was in force"
         )
+    pack, _, prefix = named.partition("@")
 
-    async def find(whose: str) -> Draft:
+    async def find(whose: str) -> str:
         async with reading(database_url()) as connection:
-            return await drafts.find(connection, whose, named)
+            text = None
+            if prefix:
+                text = await activation.text_in_force_once(connection, whose, pack, prefix)
+            return text or (await drafts.find(connection, whose, named)).text
 
     try:
-        found = asyncio.run(find(tenant))
+        return f"{pack}.yaml", asyncio.run(find(tenant))
     except Problem as problem:
         fixes = "".join(f"; {error.fix}" for error in problem.errors)
         raise click.ClickException(
             f"{named} is neither a file nor a shipped pack (`dunwell packs list` names those);"
             f" {problem.detail}{fixes}"
         ) from None
-    return f"{found.pack}.yaml", found.text

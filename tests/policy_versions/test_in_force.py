@@ -1,14 +1,18 @@
 """Versions in force: from an instant on, superseded, rolled back, taken out."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner, Result
 
+from services.__main__ import main
 from services.policy import activation, cli_status, rollback
 from services.policy.activation import Deactivation
 from services.policy.rollback import Rollback, RolledBack
 from services.runtime.database import transaction
 from services.runtime.web import Problem
+from tests.database import Database
 from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, due, pack
 from tests.policy_service.world import World
 from tests.policy_versions.own import activated, approved, drafted, own
@@ -36,6 +40,24 @@ async def verdict(world: World, name: str = "ada") -> str:
     await world.send("reminder.due", due(name))
     [event] = await world.out()
     return str(event["topic"]).removeprefix("reminder.")
+
+
+async def test_a_version_that_was_in_force_can_be_read_by_its_hash(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.rules(pack(WINDOW))
+    version = await world.db.fetchval("SELECT version FROM pack_texts")
+    monkeypatch.setenv("DUNWELL_DATABASE_URL", database.dsn("policy"))
+
+    def show(named: str) -> Result:
+        return CliRunner().invoke(main, ["packs", "show", named, "--tenant", TENANT])
+
+    said = await asyncio.to_thread(show, f"us-fed@{version[:8]}")  # not the file of today
+    assert said.exit_code == 0, said.output
+    assert "t-hours" in said.output
+    said = await asyncio.to_thread(show, "us-fed@000000")
+    assert said.exit_code == 1
+    assert "us-fed@000000" in said.output
 
 
 async def test_a_version_decides_from_its_instant_on_when_due_and_at_hand_off(
