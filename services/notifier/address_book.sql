@@ -28,12 +28,15 @@ SELECT b.tenant, b.borrower_id, b.version
    FOR UPDATE
 
 -- addresses_of
+-- Locked: what a provider says of a contact point meanwhile raises its version, too.
 SELECT a.tenant, a.borrower_id, a.contact_point_id, a.position, a.given_version, a.version,
        a.removed_at IS NOT NULL AS removed, a.place, a.provided_by,
        coalesce(a.given_kind, p.kind) AS kind
   FROM addresses a
   JOIN contact_points p USING (tenant, contact_point_id)
  WHERE (a.tenant, a.borrower_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+ ORDER BY a.tenant, a.borrower_id, a.contact_point_id
+   FOR NO KEY UPDATE OF a
 
 -- save_books
 UPDATE address_books b SET version = given.version

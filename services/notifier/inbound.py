@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from services.events.codec import Record
 from services.events.words import Channel, PointKind
 from services.notifier.address_book import SQL
 from services.notifier.addresses import GivenAddress, InvalidAddress, contact_point_id, normalise
@@ -9,7 +10,7 @@ from services.notifier.callbacks import Signatures
 from services.notifier.replies import SAID_STOP, Heard, Vocabulary
 from services.notifier.stops import Forwarder, Points, record_reply
 from services.runtime import clock, outbox
-from services.runtime.database import Pool, transaction
+from services.runtime.database import Pool, repeating, transaction
 from services.runtime.metrics import CALLBACKS
 from services.runtime.outbox import Outbox
 from services.runtime.web import Problem
@@ -39,16 +40,21 @@ class Inbound:
         self, points: Points, *, message_ref: str, channel: Channel, heard: Heard
     ) -> None:
         """Committed, and forwarded to policy if it can be reached; else a sweep does it."""
-        async with transaction(self._db) as connection:
-            records = await record_reply(
-                connection,
-                points,
-                message_ref=message_ref,
-                channel=channel,
-                heard=heard,
-                now=await clock.gate_now(connection),
-            )
-            await outbox.put(connection, records)
+
+        async def write() -> list[Record]:
+            async with transaction(self._db) as connection:
+                records = await record_reply(
+                    connection,
+                    points,
+                    message_ref=message_ref,
+                    channel=channel,
+                    heard=heard,
+                    now=await clock.gate_now(connection),
+                )
+                await outbox.put(connection, records)
+            return records
+
+        records = await repeating(write)  # Twilio doesn't come again for long
         self._relay.nudge()
         if records and heard.meaning in ("stop", "start"):
             await self._forwarder.forward_soon()

@@ -5,10 +5,10 @@ from typing import Any
 from aiohttp import web
 
 from services.notifier import reviews
-from services.notifier.reviews import Settlement, Settling
+from services.notifier.reviews import ReviewAnswer, Settlement, Settling
 from services.notifier.stops import Forwarder
 from services.runtime.apikeys import ApiKeys
-from services.runtime.database import Pool, transaction
+from services.runtime.database import Pool, repeating, transaction
 from services.runtime.web import invalid, json_response, path_id, read_json
 
 _LISTS: dict[str, Any] = {"open": reviews.waiting, "settled": reviews.settled}
@@ -33,8 +33,12 @@ def review_routes(db: Pool, forwarder: Forwarder, api_keys: ApiKeys) -> list[web
         tenant = await api_keys.tenant(request, "admin")
         review_id = path_id(request)
         settling = await read_json(request, Settling)
-        async with transaction(db) as connection:
-            settled = await reviews.settle(connection, tenant, review_id, settling, how)
+
+        async def write() -> ReviewAnswer:
+            async with transaction(db) as connection:
+                return await reviews.settle(connection, tenant, review_id, settling, how)
+
+        settled = await repeating(write)
         if how == "lifted":
             await forwarder.forward_soon()
         return json_response(settled)

@@ -2,13 +2,26 @@
 
 -- block_points
 -- Waits for flights that hold the row; from the commit on none can begin.
-UPDATE contact_points SET blocked_at = coalesce(blocked_at, clock_timestamp())
- WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-RETURNING tenant, contact_point_id
+-- In the order in which flights lock them.
+WITH points AS MATERIALIZED (
+    SELECT tenant, contact_point_id FROM contact_points
+     WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+     ORDER BY 1, 2
+       FOR NO KEY UPDATE
+)
+UPDATE contact_points p SET blocked_at = coalesce(p.blocked_at, clock_timestamp()) FROM points
+ WHERE p.tenant = points.tenant AND p.contact_point_id = points.contact_point_id
+RETURNING p.tenant, p.contact_point_id
 
 -- unblock_points
-UPDATE contact_points SET blocked_at = NULL
- WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+WITH points AS MATERIALIZED (
+    SELECT tenant, contact_point_id FROM contact_points
+     WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+     ORDER BY 1, 2
+       FOR NO KEY UPDATE
+)
+UPDATE contact_points p SET blocked_at = NULL FROM points
+ WHERE p.tenant = points.tenant AND p.contact_point_id = points.contact_point_id
 
 -- owners
 SELECT p.tenant, p.contact_point_id, a.borrower_id

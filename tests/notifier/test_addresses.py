@@ -255,3 +255,14 @@ async def test_a_list_that_loses_a_deadlock_is_stored_all_the_same(running: Worl
     async with deadlocked(running, rows, books):
         writing = asyncio.create_task(put(running, 2, ("mobile", "+12025550143"), ref="ref-a"))
     assert (await writing)[0] == 200
+
+
+async def test_a_version_is_used_once_though_a_provider_speaks_meanwhile(running: World) -> None:
+    await put(running, 1, ("mobile", "+12025550143"), ref="ref-a")
+    async with running.owner.transaction():  # as `spoil` raises it
+        await running.owner.execute("UPDATE notifier.addresses SET version = version + 1")
+        writing = asyncio.create_task(put(running, 2, ("mobile", "+12025550143"), ref="ref-a"))
+        while await running.owner.fetchval("SELECT 1 FROM pg_locks WHERE NOT granted") is None:
+            await asyncio.sleep(0.01)
+    assert (await writing)[0] == 200
+    assert await running.owner.fetchval("SELECT version FROM notifier.addresses") == 2

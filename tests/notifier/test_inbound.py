@@ -2,21 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from twilio.request_validator import RequestValidator
 
-from services.events.words import Channel
+from services.events.words import Channel, PointKind
+from services.notifier.addresses import GivenAddress, contact_point_id, normalise
 from services.notifier.prepare import unsubscribe_signature
 from services.notifier.render import load_templates
 from services.notifier.replies import load_vocabulary
 from services.notifier.unsubscribe import spoken
+from services.runtime import migrate
+from tests.notifier.deadlocks import deadlocked
 from tests.notifier.test_callbacks import call_back
 from tests.notifier.world import AUTH_TOKEN, IDENTITY, PATIENCE_SECONDS, World, allowed
 
 PUBLIC = "https://reminders.example.com"
+SCHEMA = Path(migrate.__file__).parents[1] / "notifier" / "schema"
 PHONE = "+12025550143"
 WORDS = load_vocabulary()
 
@@ -76,6 +81,38 @@ async def test_a_stop_binds_though_policy_is_away_and_is_forwarded_later(running
     assert running.policy.stops == []
     running.policy.away = False
     await until(lambda: len(running.policy.stops) == 1)
+
+
+async def test_a_stop_that_loses_a_deadlock_is_heard_all_the_same(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    point = await running.owner.fetchval("SELECT contact_point_id FROM notifier.contact_points")
+    other = contact_point_id(
+        IDENTITY.encode(), "bank", normalise(GivenAddress(kind=PointKind.MOBILE, value=PHONE))
+    )
+    await running.owner.execute(
+        "INSERT INTO notifier.contact_points (tenant, contact_point_id, kind)"
+        " VALUES ('bank', $1, 'mobile')",
+        other,
+    )
+    await running.owner.execute("INSERT INTO notifier.tenants VALUES ('bank')")
+    lock = "SELECT FROM notifier.contact_points WHERE contact_point_id = '{}' FOR SHARE"
+    async with deadlocked(running, lock.format(point), lock.format(other)):
+        writing = asyncio.create_task(write(running, "STOP"))
+    assert await writing == 200
+    assert await blocked(running)
+
+
+async def test_an_opt_out_that_was_kept_as_a_dead_number_binds_as_a_stop(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    await running.owner.execute(
+        "UPDATE notifier.contact_points SET unusable_at = now(), unusable_code = '21610'"
+    )
+    await running.owner.execute("SET search_path TO notifier")
+    await running.owner.execute((SCHEMA / "0008_refused_opt_outs.sql").read_text())
+    await running.addresses("ref-2", mobile=PHONE)
+    assert await blocked(running)
+    await write(running, "START")
+    assert not await blocked(running)
 
 
 async def test_a_slow_policy_does_not_keep_the_provider_waiting(running: World) -> None:
