@@ -30,6 +30,7 @@ from services.runtime.apikeys import EVERY_TENANT, ApiKeys, Scope
 from services.runtime.database import Pool, repeating, transaction
 from services.runtime.outbox import Outbox
 from services.runtime.web import (
+    FIELD_NAME,
     FieldError,
     Problem,
     described,
@@ -158,18 +159,25 @@ class Doors:
         """Put a pack in force for the key's tenant."""
         tenant = await self._keys.tenant(request, "admin")
         asked = await read_json(request, Activation)
-        async with transaction(self._db) as connection:
-            done = await activation.activate(
-                connection, self._context.rule_sets, tenant, asked, sandbox=self._sandbox
-            )
-        return json_response(done, 201)
+
+        async def commit() -> activation.Activated:
+            async with transaction(self._db) as connection:
+                return await activation.activate(
+                    connection, self._context.rule_sets, tenant, asked, sandbox=self._sandbox
+                )
+
+        return json_response(await repeating(commit), 201)
 
     async def deactivate(self, request: web.Request) -> web.Response:
         """End a pack for the key's tenant."""
         tenant = await self._keys.tenant(request, "admin")
         asked = await read_json(request, Deactivation)
-        async with transaction(self._db) as connection:
-            await activation.deactivate(connection, self._context.rule_sets, tenant, asked)
+
+        async def commit() -> None:
+            async with transaction(self._db) as connection:
+                await activation.deactivate(connection, self._context.rule_sets, tenant, asked)
+
+        await repeating(commit)
         return web.Response(status=204)
 
     async def activations(self, request: web.Request) -> web.Response:
@@ -223,7 +231,8 @@ class Doors:
         if unknown := sorted(body.keys() - {*known, "tenant"}):
             # Events may come from a newer writer; who calls a door has misspelled it.
             fix = f"the fields are {', '.join(name for name in known if name != 'tenant')}"
-            raise invalid(unknown[0][:40], "is no field of it", fix)
+            name = unknown[0] if FIELD_NAME.match(unknown[0]) else "the body"  # may be anything
+            raise invalid(name, "is no field of it", fix)
         try:
             whole = {**body, **named, "tenant": tenant}
             event = stored(msgspec.convert(whole, kind, strict=True), kind)

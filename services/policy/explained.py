@@ -122,7 +122,7 @@ def _lines(
     language: str,
 ) -> list[str]:
     speaker = Speaker(language, _zones(row, facts))
-    lines = [_asked(row, facts, speaker), _verdict(row, answers, speaker)]
+    lines = [_asked(row, speaker), _verdict(row, answers, speaker)]
     if (after := became(row)) is not None:
         lines.append(_became(after, speaker))
     said = {reason.code for answer in answers for reason in answer.reasons}
@@ -159,7 +159,7 @@ def _zones(row: Mapping[str, Any], facts: Sequence[Facts]) -> list[str] | None:
     return [] if row["code"] == "held_zone" else None
 
 
-def _asked(row: Mapping[str, Any], facts: Sequence[Facts], speaker: Speaker) -> str:
+def _asked(row: Mapping[str, Any], speaker: Speaker) -> str:
     redeemed_clearance = row["checkpoint"] == "redeem" and row["emission"] == 0
     return speaker.say(
         "asked",
@@ -167,7 +167,7 @@ def _asked(row: Mapping[str, Any], facts: Sequence[Facts], speaker: Speaker) -> 
         at=speaker.when(row["decided_at"]),
         installment=row["installment_number"],
         loan=row["loan_id"],
-        recipient=speaker.recipient(facts[0].contact.recipient if facts else "debtor"),
+        recipient=speaker.recipient(row["recipient"] or "debtor"),
     )
 
 

@@ -7,14 +7,17 @@ SELECT d.tenant, d.decision_id, d.decided_at, d.checkpoint, d.reminder_id, d.emi
        d.attempt_id, d.borrower_id, d.loan_id, d.installment_number, d.verdict, d.until, d.code,
        d.rule, d.rule_set, encode(d.facts_hash, 'hex') AS facts_hash, d.answers::text AS answers,
        d.repeats, d.last_at, d.place, f.facts::text AS facts, s.packs::text AS packs,
-       b.outcome AS contact_outcome, b.receipts::text AS contact_receipts
+       b.outcome AS contact_outcome, b.receipts::text AS contact_receipts,
+       q.question ->> 'recipient' AS recipient
   FROM decisions d
   LEFT JOIN decision_facts f ON f.tenant = d.tenant AND f.facts_hash = d.facts_hash
   LEFT JOIN rule_sets s ON s.tenant = d.tenant AND s.version = d.rule_set
+  LEFT JOIN clearances q
+         ON d.emission = 0 AND q.tenant = d.tenant AND q.clearance_id = d.reminder_id
   LEFT JOIN LATERAL (
        SELECT c.outcome, c.receipts FROM contacts c
         WHERE d.checkpoint = 'redeem' AND c.borrower_id = d.borrower_id AND c.tenant = d.tenant
-          AND (c.contact_id = d.attempt_id OR c.clearance_id = d.reminder_id)
+          AND (c.contact_id = d.attempt_id OR c.clearance_id = q.clearance_id)
         ORDER BY c.contact_id = d.attempt_id, c.at DESC LIMIT 1) AS b ON true
  WHERE d.decision_id = $2 AND ($1::text IS NULL OR d.tenant = $1)
 

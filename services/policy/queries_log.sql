@@ -71,12 +71,15 @@ SELECT due FROM held
    FOR UPDATE SKIP LOCKED
 
 -- hasten
--- Rules have changed: ask again now.
-UPDATE held SET retry_at = clock_timestamp(), tries = 0 WHERE tenant = $1
+-- Rules have changed: ask again now.  The rows in key order, as every locker of them takes them.
+WITH waiting AS (
+    SELECT tenant, reminder_id FROM held WHERE tenant = $1 ORDER BY 1, 2 FOR UPDATE
+)
+UPDATE held h SET retry_at = clock_timestamp(), tries = 0
+  FROM waiting w WHERE h.tenant = w.tenant AND h.reminder_id = w.reminder_id
 
 -- hasten_what_changed
--- An activation that was recorded for later has begun, or ended: ask again now.  The rows in key
--- order, as every locker of them takes them.
+-- An activation that was recorded for later has begun, or ended: ask again now.  In key order, too.
 WITH changed AS (
     SELECT tenant, activation_id FROM activations
      WHERE next_change <= policy.gate_now()

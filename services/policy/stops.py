@@ -198,16 +198,21 @@ async def _unless_otherwise(
 
 
 def _digest(event: _Named, who: UUID | None, later: str | None = None) -> bytes:
-    """Of what is told, however the borrower and the instants are written."""
-    said = {name: _plain(value) for name, value in msgspec.structs.asdict(event).items()}
-    said |= {"borrower_ref": None, "borrower_id": who}
-    if later is not None:
-        del said[later]
-    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).digest()
+    """Of what is told, however the borrower, instants and lists are written; without what is not
+    told, so that a field that a later version adds changes no digest."""
+    said = {
+        field.name: _plain(getattr(event, field.name))
+        for field in msgspec.structs.fields(event)
+        if getattr(event, field.name) != field.default
+        and field.name not in ("borrower_ref", "borrower_id", later)
+    }
+    return hashlib.sha256(msgspec.json.encode({**said, "who": who}, order="sorted")).digest()
 
 
 def _plain(value: object) -> object:
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return sorted(set(value)) if isinstance(value, tuple) else value
 
 
 async def _lock(

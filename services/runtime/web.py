@@ -35,7 +35,7 @@ _PATH = re.compile(r"`(\$[\w.\[\]]*)`\Z")
 _STEP = re.compile(r"\.(\w+)")
 _MISSING = re.compile(r"Object missing required field `(.*)`\Z")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`?\Z", re.DOTALL)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}\Z")
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}\Z")
 _INSTANT = ("is no instant with a time zone", "2026-05-12T12:00:00Z")
 _FORMS = (
     ("Expected `datetime`", *_INSTANT),
@@ -186,7 +186,7 @@ def _mistake(said: str, path: str, type_: Any) -> FieldError:
         )
     if unknown := _UNKNOWN.match(said):
         fix = f"remove it or mend its name: {', '.join(_words(type_, path))}"
-        if _NAME.match(unknown[1]):
+        if FIELD_NAME.match(unknown[1]):
             return FieldError(f"{path}.{unknown[1]}", "is an unknown field", fix)
         return FieldError(path, "has an unknown field", fix)
     if said.startswith("Invalid enum value"):

@@ -76,6 +76,7 @@ async def test_a_clearance_not_needed_is_given_back(house: House) -> None:
         ({"contact_point": {"number": "x"}}, "$.contact_point.number"),
         ({"content": {"labels": ["rude"]}}, "$.content.labels[0]"),
         ({"visit": {"people": ["staff-1"]}}, "visit"),
+        ({"person": "cust-77"}, "person"),
         ({"chanel": "call"}, "$.chanel"),
     ],
 )

@@ -1,11 +1,13 @@
 """May I?, and now: one gate for those who are no message of ours."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
 from services.events.loans import FeedWatermark
+from services.events.words import AttemptState
 from services.policy import explain
 from services.policy.clearances import filed
 from services.policy.clearances.question import Content, Point
@@ -13,7 +15,7 @@ from services.policy.clearances.release import release
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.policy_clearances.asking import ask, redeem, report
-from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, debt, pack, stop, who
+from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, debt, pack, receipt, stop, who
 from tests.policy_service.world import World
 
 NIGHT = datetime(2026, 6, 3, 2, 0, tzinfo=UTC)  # 22:00 in New York
@@ -36,14 +38,43 @@ async def test_a_refusal_names_the_rule_its_law_and_the_instant(world: World) ->
     assert await world.rows("contacts") == []
 
 
+async def lines_of(world: World, decision_id: UUID) -> list[str]:
+    """A decision in words."""
+    async with transaction(world.db) as connection:
+        found = await explain.recorded(connection, world.rule_sets, TENANT, decision_id)
+    told = await explain.in_full(world.rule_sets, found, "en")
+    lines: list[str] = told["words"]["lines"]
+    return lines
+
+
 async def test_its_explanation_names_whom_it_was_to_reach(world: World) -> None:
     await world.rules(pack(WINDOW))
     await world.person("ada")
     answer = await ask(world, "ada", recipient="employer")
-    async with transaction(world.db) as connection:
-        found = await explain.recorded(connection, world.rule_sets, TENANT, answer.decision_id)
-    told = await explain.in_full(world.rule_sets, found, "en")
-    assert "whether the employer of this person may be contacted" in told["words"]["lines"][0]
+    lines = await lines_of(world, answer.decision_id)
+    assert "whether the employer of this person may be contacted" in lines[0]
+
+
+async def test_its_explanation_names_whom_though_no_rule_was_asked(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.debt("ada", owed=0, version=2)
+    answer = await ask(world, "ada", recipient="employer")
+    assert answer.code == "paid"
+    assert "whether the employer of this person" in (await lines_of(world, answer.decision_id))[0]
+
+
+async def test_a_clearance_of_the_same_id_says_nothing_of_a_reminders_message(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    message = await world.ready("ada")
+    await world.redeem_one(message)
+    await world.send("delivery.receipt", receipt(message, AttemptState.DELIVERED))
+    await ask(world, "ada", message.reminder_id)
+    [decision] = await world.rows("decisions", attempt_id=message.attempt_id)
+    assert "delivered" in (await lines_of(world, decision["decision_id"]))[2]
 
 
 async def test_its_explanation_says_what_was_reported_of_the_contact(world: World) -> None:
@@ -52,10 +83,7 @@ async def test_its_explanation_says_what_was_reported_of_the_contact(world: Worl
     answer = await ask(world, "ada")
     redeemed = await redeem(world, answer.clearance_id)
     await report(world, "ada", clearance_id=answer.clearance_id)
-    async with transaction(world.db) as connection:
-        found = await explain.recorded(connection, world.rule_sets, TENANT, redeemed.decision_id)
-    told = await explain.in_full(world.rule_sets, found, "en")
-    lines = told["words"]["lines"]
+    lines = await lines_of(world, redeemed.decision_id)
     assert "before this person was to be contacted about loan" in lines[0]
     assert "What became of it: nobody answered." in lines
 

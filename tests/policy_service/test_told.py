@@ -65,3 +65,23 @@ async def test_the_same_instant_written_in_another_zone_is_a_repeat(world: World
     first = stop("ada")
     east = stop("ada", stop_id=first.stop_id, received_at=first.received_at.astimezone())
     assert await world.send("stop.events", first, east) == []
+
+
+async def test_the_same_scope_in_another_order_is_a_repeat(world: World) -> None:
+    first = stop("ada", loan_ids=("L-1", "L-2"), channels=("sms", "call"))
+    again = stop("ada", stop_id=first.stop_id, loan_ids=("L-2", "L-1"), channels=("call", "sms"))
+    assert await world.send("stop.events", first, again) == []
+
+
+async def test_what_is_written_out_though_it_is_the_default_is_a_repeat(house: House) -> None:
+    body = {"stop_id": str(uuid4()), "borrower_ref": "B-1", **BODIES["stop"]}
+    assert (await house("lender", "POST", "/v1/stops", body))[0] == 200
+    whole = {**body, "loan_ids": [], "evidence": None}
+    assert (await house("lender", "POST", "/v1/stops", whole))[0] == 200
+
+
+async def test_a_field_that_is_none_is_not_quoted_where_it_may_be_personal(house: House) -> None:
+    body = {"stop_id": str(uuid4()), "borrower_ref": "B-1", **BODIES["stop"], "+12025550143": 1}
+    status, said = await house("lender", "POST", "/v1/stops", body)
+    assert (status, said["errors"][0]["field"]) == (422, "the body")
+    assert "5550143" not in str(said)

@@ -115,3 +115,7 @@ class ClearanceDoors:
 def _check(question: Question) -> None:
     if question.visit is not None and question.channel != "visit":
         raise invalid("visit", "stands beside another channel", "leave it out")
+    if question.recipient == "debtor" and question.person not in (None, "debtor"):
+        # By another name the borrower's contacts would count as somebody else's.
+        fix = "leave it out for the borrower, or say by recipient who else it is"
+        raise invalid("person", "is a name for the borrower", fix)

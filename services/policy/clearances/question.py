@@ -60,7 +60,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recipient: words.Recipient = "debtor"
     clearance_id: UUID | None = None
     installment_number: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
-    person: Text | None = None  # a pseudonym, never a name
+    person: Text | None = None  # who else of that kind: a pseudonym, never a name
     class_: words.Class = msgspec.field(default="ordinary", name="class")
     technology: words.Technology | None = None
     event: Text | None = None

@@ -40,7 +40,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     clearance_id: UUID | None = None
     direction: words.Direction = "outbound"
     purpose: words.Purpose | None = None
-    person: Text | None = None
+    person: Text | None = None  # who else it reached, by role or pseudonym; none: the borrower
     place: words.Place = "personal"
     class_: words.Class = msgspec.field(default="ordinary", name="class")
     contact_point_id: Text | None = None
