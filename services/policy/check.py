@@ -145,6 +145,8 @@ def _answer(case: object, origin: Origin, drafts: Mapping[str, Pack], *, again: 
         expect = expect or _lenient(case)
     except (FactsError, PackError) as refused:
         error = str(refused)
+    except Exception as failure:  # whatever it is, the other cases are still answered
+        error = f"can't be decided: {type(failure).__name__}"
     until = decision.until if isinstance(decision, Defer) else None
     word = _word(decision)
     return Answer(

@@ -112,6 +112,9 @@ def test_with_json_there_is_one_object_a_case_in_order_and_nothing_else(tmp_path
         case("{decision: allow}", name="two").replace(RULES, ""),
         case("{decision: allow}", name="two").replace("sms", "pigeon"),
         case("{decision: allow}", name="two", rules="  rules: [{id: x, kind: y, cite: [z]}]"),
+        case("{decision: allow}", name="two", rules=RULES.replace("21", "09")).replace(
+            "2026-05-13T02", "9999-12-31T22"
+        ),
     ],
 )
 def test_a_malformed_case_is_its_own_error_and_the_others_are_answered(

@@ -43,6 +43,26 @@ def test_a_night_window_keeps_the_day_class_of_the_date_on_which_it_opens() -> N
     # it.
     assert answer(rule, facts("2026-06-13T05:00:00Z"), calendars) == "defer 2026-06-14T00:00:00Z"
     assert answer(rule, facts("2026-06-12T05:00:00Z"), calendars) == "allow"
+    # What bars Saturday 01:00 is Friday's class, and what bars 03:00 is the hour.
+    for now, code, said in (
+        ("2026-06-13T05:00:00Z", "holiday", "the hours of Friday 12 June 2026 are those of its"),
+        ("2026-06-13T07:00:00Z", "outside_contact_window", "It is 03:00 for the borrower"),
+    ):
+        found = ask(rule_set(rule, calendars=calendars), facts(now))
+        [reason] = found.reasons  # type: ignore[union-attr]
+        assert (reason.code, said in reason.says) == (code, True), reason.says
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("9999-12-31T15:00:00Z", "allow"),
+        ("9999-12-31T04:00:00Z", "defer 9999-12-31T13:00:00Z"),
+        ("0001-01-02T15:00:00Z", "allow"),
+    ],
+)
+def test_the_hours_are_known_to_both_ends_of_the_calendar(now: str, expected: str) -> None:
+    assert answer(DAY, facts(now)) == expected
 
 
 def test_a_window_that_should_close_in_the_gap_closes_when_the_gap_begins() -> None:

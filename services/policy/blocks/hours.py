@@ -89,6 +89,16 @@ class WeeklyHours:
             return True
         return self._calendar.class_of(day) in self._classes
 
+    def barred_over_midnight(self, day: int, reading: int) -> bool:
+        """Would hours that the evening before opens be running still, had its class not taken them?
+        An interval belongs, day class included, to the date on which it opens.
+        """
+        before = day - 1
+        if not self._overnight or not self.barred_by_class(before):
+            return False
+        usual = self._weekdays[weekday(before)]
+        return any(opens <= reading + DAY < closes for opens, closes in usual)
+
     def is_open(self, zone: Zone, t: int) -> bool:
         """Inside an interval, and not in a second pass."""
         segment = zone.segment(t)

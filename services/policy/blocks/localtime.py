@@ -20,6 +20,10 @@ MIDNIGHT = (0,)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _LAST_DAY = date(9999, 12, 29).toordinal() - _EPOCH_ORDINAL
 _FIRST_DAY = date(2, 1, 1).toordinal() - _EPOCH_ORDINAL
+# Where the calendar of the standard library ends no zone has anything to tell: what held two days
+# before goes on.
+_FIRST_SHOWN = (date(1, 1, 3).toordinal() - _EPOCH_ORDINAL) * DAY
+_LAST_SHOWN = _LAST_DAY * DAY
 _NAME = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+\-]+)*")
 _CACHED_DAYS = 20_000  # a zone forgets what it knew beyond this: 54 years of single days
 
@@ -162,7 +166,7 @@ class Zone:
         return found
 
     def _shows(self, t: int) -> tuple[int, bool]:
-        local = datetime.fromtimestamp(t, self._info)
+        local = datetime.fromtimestamp(min(max(t, _FIRST_SHOWN), _LAST_SHOWN), self._info)
         offset = local.utcoffset()
         assert offset is not None
         return offset.days * DAY + offset.seconds, local.fold == 1

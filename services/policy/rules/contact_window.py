@@ -79,11 +79,10 @@ class Window:
         return Objection(code, True, lambda until: self._says(code, here, t, until))
 
     def _says(self, code: str, here: Zone, t: int, until: int | None) -> str:
-        if code == "outside_contact_window":
-            why = ""
-        elif code == "holiday":
-            why = f", and the hours of {day_in_words(here.day(t))} are those of its holidays"
-        else:
+        why = ""
+        if (barred := self._barred(here, t)) is not None:
+            why = f", and the hours of {day_in_words(barred)} are those of its holidays"
+        elif code == "closed_day":
             why = f", and {day_in_words(here.day(t))} is a day without contact"
         return f"It is {_where(here, t, self._zones)}{why}. {self._opening(here, t, until)}"
 
@@ -96,10 +95,16 @@ class Window:
         return _opening(there, here, t, until, self._zones)
 
     def _code(self, here: Zone, t: int) -> str:
+        if self._barred(here, t) is not None:
+            return "holiday"
+        return "outside_contact_window" if self._hours.of(here.day(t)) else "closed_day"
+
+    def _barred(self, here: Zone, t: int) -> int | None:
+        """The date whose class bars this instant: its own, or that of the evening before."""
         day = here.day(t)
         if self._hours.barred_by_class(day):
-            return "holiday"
-        return "outside_contact_window" if self._hours.of(day) else "closed_day"
+            return day
+        return day - 1 if self._hours.barred_over_midnight(day, here.clock(t)) else None
 
     def _explore(self, utc_day: int) -> tuple[tuple[int, bool], ...]:
         """The stretches of a UTC day, each with its end and whether it is closed; kept, for most
