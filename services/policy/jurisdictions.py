@@ -1,6 +1,6 @@
 """Which packs may govern a borrower, by place: reads jurisdictions.yaml."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,19 +32,38 @@ def packs_of(
     is not known, those of all there are, for what is unknown never loosens.  None: the borrower is
     held, as where a country has no rules of its own and the subdivision is not known.
     """
+    known, within = _known_and_within(places, country, subdivision, city)
+    return _once(known, within) if known else ()
+
+
+def governing(
+    places: Places, active: Collection[str], country: str, subdivision: str | None, city: str | None
+) -> tuple[str, ...]:
+    """Those of `packs_of` that are active.  None unless one of them is of the part of the place
+    that is known: who may live elsewhere is not judged by the law of one state, or city, alone.
+    """
+    known, within = _known_and_within(places, country, subdivision, city)
+    if not any(pack in active for pack in known):
+        return ()
+    return tuple(pack for pack in _once(known, within) if pack in active)
+
+
+def _known_and_within(
+    places: Places, country: str, subdivision: str | None, city: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The packs of the entries that contain the place; those of all that it may be in besides."""
     whole = places.get(_folded(country), ())
     if not subdivision:
-        within = _folded(f"{country}-")
-        return _once(whole, *_beginning(places, within)) if whole else ()
+        return whole, _beginning(places, _folded(f"{country}-"))
     there = _folded(f"{country}-{subdivision}")
-    cities = (
-        [places.get(f"{there}/{_folded(city)}", ())] if city else _beginning(places, f"{there}/")
-    )
-    return _once(whole, places.get(there, ()), *cities)
+    state = _once(whole, places.get(there, ()))
+    if not city:
+        return state, _beginning(places, f"{there}/")
+    return _once(state, places.get(f"{there}/{_folded(city)}", ())), ()
 
 
-def _beginning(places: Places, words: str) -> list[tuple[str, ...]]:
-    return [packs for place, packs in places.items() if place.startswith(words)]
+def _beginning(places: Places, words: str) -> tuple[str, ...]:
+    return _once(*(packs for place, packs in places.items() if place.startswith(words)))
 
 
 def _once(*found: tuple[str, ...]) -> tuple[str, ...]:

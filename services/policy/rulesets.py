@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from services.policy.jurisdictions import Places, packs_of
+from services.policy.jurisdictions import Places, governing
 from services.policy.known import Row
 from services.policy.lookback import SHORTEST, look_back
 from services.policy.pack import Pack, PackError, hash_of, load_text
@@ -118,11 +118,10 @@ class RuleSets:
         packs = self._governing.get((*place, active))
         if packs is None:
             versions = dict(active)
-            wanted = packs_of(self._places, *place)
-            governing = [(pack, versions[pack]) for pack in wanted if pack in versions]
-            if governing:  # house rules and a tenant's own are no law of a place, and hold in all
-                governing += [v for v in versions.items() if v[0] not in self._placed]
-            packs = tuple(sorted(governing))
+            found = [(pack, versions[pack]) for pack in governing(self._places, versions, *place)]
+            if found:  # house rules and a tenant's own are no law of a place, and hold in all
+                found += [v for v in versions.items() if v[0] not in self._placed]
+            packs = tuple(sorted(found))
             if len(self._governing) > 10_000:  # places are few, but a lender may send nonsense
                 self._governing.clear()
             self._governing[(*place, active)] = packs

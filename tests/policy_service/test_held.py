@@ -39,6 +39,15 @@ async def test_house_rules_alone_are_no_rules_of_a_place(world: World) -> None:
     assert await held_code(world) == "held_pack"
 
 
+async def test_who_may_live_anywhere_is_not_judged_by_the_pack_of_one_state(world: World) -> None:
+    await world.activate("us-ma")
+    await world.person("ada")
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_pack"
+    await world.borrower("ada", subdivision="MA", version=2)
+    assert await held_code(world) is None
+
+
 async def test_an_unknown_borrower_is_held_until_their_place_is_known(world: World) -> None:
     await world.rules(pack(WINDOW))
     await world.phone("ada")
