@@ -14,15 +14,20 @@ Places = Mapping[str, tuple[str, ...]]
 
 @cache
 def load(path: Path = SHIPPED) -> Places:
-    """Place → pack ids; a place is "US", "US-MA" or "US-NY/New York City"."""
-    listed: dict[str, Any] = yaml.safe_load(path.read_text())["places"]
-    return {_folded(place): tuple(packs or ()) for place, packs in listed.items()}
+    """Place → pack ids; a place is "US", "US-MA" or "US-NY/New York City", by each of its names."""
+    table: dict[str, Any] = yaml.safe_load(path.read_text())
+    places = {_folded(place): tuple(packs or ()) for place, packs in table["places"].items()}
+    for city, names in table["also_called"].items():
+        there = city.partition("/")[0]
+        places |= {_folded(f"{there}/{name}"): places[_folded(city)] for name in names}
+    return places
 
 
 def named(country: str, subdivision: str | None, city: str | None) -> str:
     """The place as the table writes it, as far as it is known."""
-    whole = f"{country}-{subdivision}" if subdivision else country
-    return f"{whole}/{city}" if subdivision and city else whole
+    parts = [" ".join((part or "").split()) for part in (subdivision, city)]
+    whole = f"{country}-{parts[0]}" if parts[0] else country
+    return f"{whole}/{parts[1]}" if all(parts) else whole
 
 
 def packs_of(
@@ -53,13 +58,20 @@ def _known_and_within(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The packs of the entries that contain the place; those of all that it may be in besides."""
     whole = places.get(_folded(country), ())
-    if not subdivision:
+    state = _folded(subdivision or "")
+    if not state:
         return whole, _beginning(places, _folded(f"{country}-"))
-    there = _folded(f"{country}-{subdivision}")
-    state = _once(whole, places.get(there, ()))
-    if not city:
-        return state, _beginning(places, f"{there}/")
-    return _once(state, places.get(f"{there}/{_folded(city)}", ())), ()
+    there = _folded(f"{country}-{state}")
+    around = _once(whole, places.get(there, ()))
+    addressed = _addressed(city or "", state)
+    if not addressed:
+        return around, _beginning(places, f"{there}/")
+    return _once(around, places.get(f"{there}/{addressed}", ())), ()
+
+
+def _addressed(city: str, subdivision: str) -> str:
+    """The city alone, of what stands in an address: "Brooklyn, NY", "Brooklyn NY"."""
+    return _folded(city.partition(",")[0]).removesuffix(f" {subdivision}")
 
 
 def _beginning(places: Places, words: str) -> tuple[str, ...]:
@@ -71,4 +83,5 @@ def _once(*found: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _folded(place: str) -> str:
-    return place.casefold()
+    """As it is compared: " N.Y.C. " is "nyc"; nothing if it is blank."""
+    return " ".join(place.replace(".", "").casefold().split())

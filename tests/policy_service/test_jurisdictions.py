@@ -64,3 +64,42 @@ def test_what_a_place_may_be_in_adds_to_a_pack_of_what_it_is_in_and_never_stands
     active: str, place: tuple[str, ...], asked: str
 ) -> None:
     assert governing(active, *place) == set(asked.split())
+
+
+@pytest.mark.parametrize(
+    "city",
+    [
+        *("Brooklyn ", " new york city", "New  York", "NEW YORK", "NYC", "N.Y.", "The Bronx"),
+        *("New York, NY", "New York, New York", "Brooklyn,NY", "Brooklyn NY", "Bronx, N.Y. 10451"),
+        *("Flushing", "Jamaica", "astoria", "Long Island City", "Far Rockaway", "St. Albans"),
+        *("Roosevelt Island", "Floral Park", "New Hyde Park"),  # the last two cross the city's line
+    ],
+)
+def test_new_york_city_is_known_as_letters_are_addressed_there(city: str) -> None:
+    assert "us-nyc" in packs("US", "NY", city)
+
+
+@pytest.mark.parametrize("city", ["Buffalo", "Buffalo, NY", "Buffalo, New York", "Yonkers NY"])
+def test_other_cities_of_the_state_have_none_of_its_packs(city: str) -> None:
+    assert packs("US", "NY", city) == {"us-fed", "us-tcpa", "us-ny"}
+
+
+def test_a_city_of_that_name_elsewhere_is_another() -> None:
+    assert packs("US", "MA", "Brooklyn") == {"us-fed", "us-tcpa", "us-ma"}
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t", "\u00a0", ", NY"])
+def test_a_city_that_is_blank_is_not_known(blank: str) -> None:
+    assert packs("US", "NY", blank) == packs("US", "NY")
+    assert governing("us-nyc", "US", "NY", blank) == set()
+
+
+def test_a_subdivision_that_is_blank_is_not_known_and_blanks_around_it_are_nothing() -> None:
+    assert packs("US", " ") == packs("US")
+    assert packs("US", " ny ", "Flushing") == packs("US", "NY", "Flushing")
+
+
+def test_what_is_kept_of_a_place_is_what_is_known_of_it() -> None:
+    assert jurisdictions.named("US", "NY", " New  York ") == "US-NY/New York"
+    assert jurisdictions.named("US", "NY", " ") == "US-NY"
+    assert jurisdictions.named("US", " ", "Albany") == "US"
