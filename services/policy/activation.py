@@ -15,7 +15,7 @@ from services.policy import draft_check, drafts
 from services.policy.activation_refused import unless_past, unless_two_people
 from services.policy.drafts import Draft
 from services.policy.pack import Pack, PackError, hash_of, load_shipped, load_text, shipped
-from services.policy.rulesets import Active, RuleSets, RulesUnreadable
+from services.policy.rulesets import Active, RuleSets
 from services.runtime import queries
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
@@ -25,6 +25,9 @@ SQL = queries.load(Path(__file__).with_name("queries_activation.sql"))
 LOG_SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
 
 ActiveByTenant = Mapping[str, Active]
+
+# Packs are asked by place: what one leaves to another is not there where the other isn't asked.
+MEND = "mend it first, a calendar by defining it in the pack that names it; nothing has changed"
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,9 +125,9 @@ async def put_in_force(
     await connection.execute(
         SQL["activate"], tenant, activation_id, pack.id, version, begins, *people, restores
     )
-    for at, why in (await _unreadable(connection, rule_sets, tenant, begins)).items():
+    for (at, _), why in (await _unreadable(connection, rule_sets, tenant, begins)).items():
         said = f"does not go with the packs active from {at:%FT%TZ} on: {why}"
-        raise invalid("pack", said, "mend it first; nothing has changed")
+        raise invalid("pack", said, MEND)
     await connection.execute(LOG_SQL["hasten"], tenant)
     return Activated(
         activation_id=activation_id,
@@ -152,9 +155,9 @@ async def deactivate(
     if not rows:
         raise Problem(404, "not_active", f"{asked.pack} is not active; see GET /v1/activations")
     # Where the packs could not be read before, ending one may be the way to mend it.
-    for instant, why in (await _unreadable(connection, rule_sets, tenant, at)).items():
-        if instant not in before:
-            said = f"is needed by the packs active from {instant:%FT%TZ} on: {why}"
+    for there, why in (await _unreadable(connection, rule_sets, tenant, at)).items():
+        if there not in before:
+            said = f"is needed by the packs active from {there[0]:%FT%TZ} on: {why}"
             raise invalid("pack", said, "end what needs it first; nothing has changed")
 
 
@@ -165,18 +168,17 @@ async def one_change_at_a_time(connection: Connection, tenant: str) -> None:
 
 async def _unreadable(
     connection: Connection, rule_sets: RuleSets, tenant: str, since: datetime
-) -> dict[datetime, str]:
-    """When from `since` on, and why, the packs active can't be asked together: all would be held.
+) -> dict[tuple[datetime, str], str]:
+    """When from `since` on, where and why the packs active can't be asked together: borrowers there
+    would be held.  Where is "" if they can't be read as one.
 
     They change only when one begins or ends.
     """
-    found: dict[datetime, str] = {}
+    found: dict[tuple[datetime, str], str] = {}
     for row in await connection.fetch(SQL["changes"], tenant, since):
         packs = (await active(connection, rule_sets, [tenant], row["at"])).get(tenant, ())
-        try:
-            rule_sets.of(tuple(packs))
-        except RulesUnreadable as error:
-            found[row["at"]] = str(error)
+        for place, why in rule_sets.unreadable(packs).items():
+            found[row["at"], place] = f"for a borrower in {place}: {why}" if place else why
     return found
 
 

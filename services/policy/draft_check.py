@@ -3,12 +3,12 @@
 A tenant adds rules and tightens; what is shipped stays as it is (rules.md section 7).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import msgspec
 
-from services.policy import pack_diff
+from services.policy import jurisdictions, pack_diff
 from services.policy.check import UnreadableFile, check_text
 from services.policy.loosening import Loosening, loosened
 from services.policy.pack import Pack, PackError, Problem, load_shipped, load_text, shipped
@@ -71,16 +71,40 @@ def unanswerable(pack: Pack) -> list[Problem]:
     ]
 
 
-def check(pack: Pack, others: Iterable[Pack], cases: str, cases_file: str) -> Checked:
-    """Everything for which the draft would be refused beside the shipped packs and `others`."""
+def check(pack: Pack, others: Sequence[Pack], cases: str, cases_file: str) -> Checked:
+    """Everything for which the draft would be refused beside the shipped packs and `others`, which
+    are in force; also where only some of these are asked."""
     problems = [str(problem) for problem in (*redefined(pack), *unanswerable(pack))]
     if not problems:
+        own = [each for each in others if each.id not in shipped()]
         try:
-            compile_rules([*(load_shipped(name) for name in shipped()), *others, pack])
+            compile_rules([*(load_shipped(name) for name in shipped()), *own, pack])
         except PackError as error:
             problems += [str(problem) for problem in error.problems]
+    problems = problems or _apart(pack, others)
     right, wrong = _cases(pack, cases, cases_file)
     return Checked(problems=(*problems, *wrong), cases_right=right)
+
+
+def _apart(pack: Pack, others: Sequence[Pack]) -> list[str]:
+    """What is wrong with it in the first place where it can't be asked with the packs in force."""
+    places = jurisdictions.load()
+    placed = {name for packs in places.values() for name in packs}
+    beside = {each.id: each for each in others}
+    anywhere = [each for each in others if each.id not in placed]
+    tried = set()
+    for place in jurisdictions.everywhere(places):
+        there = jurisdictions.governing(places, beside, *place)
+        if not there or there in tried:
+            continue
+        tried.add(there)
+        try:
+            compile_rules([*(beside[name] for name in there), *anywhere, pack])
+        except PackError as error:
+            where = f"for a borrower in {jurisdictions.named(*place)}, where packs in force are"
+            fix = "define the calendar in the pack itself, under `calendars`"
+            return [f"{each}; {where} {', '.join(there)}; {fix}" for each in error.problems]
+    return []
 
 
 def _cases(pack: Pack, cases: str, file: str) -> tuple[int, list[str]]:

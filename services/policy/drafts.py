@@ -13,7 +13,7 @@ from services.policy import activation_refused as refused
 from services.policy import draft_check
 from services.policy.draft_check import Checked
 from services.policy.loosening import Loosening
-from services.policy.pack import Pack, PackError, hash_of, load_text, shipped
+from services.policy.pack import Pack, PackError, hash_of, load_text
 from services.runtime import queries
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
@@ -175,11 +175,11 @@ def _read(text: str, file: str) -> Pack:
 
 
 async def _beside(connection: Connection, tenant: str, pack: str) -> list[Pack]:
-    """The tenant's other packs that are in force now; shipped ones are asked anyway."""
+    """The tenant's other packs that are in force now, shipped ones too."""
     now = await gate_now(connection)
     found: list[Pack] = []
     for row in await connection.fetch(ACTIVATION_SQL["active"], [tenant], now):
-        if row["pack"] in (pack, *shipped()):
+        if row["pack"] == pack:
             continue
         text = await connection.fetchval(
             ACTIVATION_SQL["pack_text"], tenant, row["pack"], row["version"]

@@ -1,6 +1,6 @@
 """Which packs may govern a borrower, by place: reads jurisdictions.yaml."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import yaml
 SHIPPED = Path(__file__).with_name("jurisdictions.yaml")
 
 Places = Mapping[str, tuple[str, ...]]
+Place = tuple[str, str | None, str | None]  # country, subdivision, city
 
 
 @cache
@@ -51,6 +52,18 @@ def governing(
     if not any(pack in active for pack in known):
         return ()
     return tuple(pack for pack in _once(known, within) if pack in active)
+
+
+def everywhere(places: Places) -> Iterator[Place]:
+    """A place for every set of packs that may govern together: each of the table, and in each
+    country and subdivision one that the table doesn't have ("US-other", "US-NY/other").
+    """
+    for place in places:
+        above, _, city = place.partition("/")
+        country, _, subdivision = above.upper().partition("-")
+        yield country, subdivision or None, city.title() or None
+        if not city:
+            yield country, subdivision or "other", "other" if subdivision else None
 
 
 def _known_and_within(

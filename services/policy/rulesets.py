@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from services.policy.jurisdictions import Places, governing
+from services.policy import jurisdictions
+from services.policy.jurisdictions import Place, Places
 from services.policy.known import Row
 from services.policy.lookback import SHORTEST, look_back
 from services.policy.pack import Pack, PackError, hash_of, load_text
@@ -58,7 +59,8 @@ class RuleSets:
 
         Raises RulesUnreadable.
         """
-        packs = self._govern(borrower, tuple(active))
+        place = (borrower["country"], borrower["subdivision"], borrower["city"])
+        packs = self._govern(place, tuple(active))
         return self.of(packs) if packs else None
 
     def of(self, packs: tuple[PackVersion, ...]) -> RuleSet:
@@ -84,6 +86,24 @@ class RuleSets:
             return RulesUnreadable(str(error) if isinstance(error, PackError) else "no text")
         self._contents[made.version] = named
         return made
+
+    def unreadable(self, active: Active) -> dict[str, str]:
+        """Where, and why, borrowers would be held for these packs: by a place of each set of them
+        that is asked together, and by "" if all can't be read as one.
+        """
+        packs = tuple(active)
+        asked = {
+            jurisdictions.named(*place): self._govern(place, packs)
+            for place in jurisdictions.everywhere(self._places)
+        }
+        found = {}
+        for place, together in {"": packs, **asked}.items():
+            try:
+                if together:
+                    self.of(together)
+            except RulesUnreadable as error:
+                found[place] = str(error)
+        return found
 
     def contents(self, version: str) -> dict[str, str]:
         """Pack id → hash, of a rule set that was compiled here; what is always asked is one."""
@@ -112,13 +132,13 @@ class RuleSets:
             self._packs[version] = load_text(self._texts[version], f"{version[0]}.yaml")
         return self._packs[version]
 
-    def _govern(self, borrower: Row, active: tuple[PackVersion, ...]) -> tuple[PackVersion, ...]:
+    def _govern(self, place: Place, active: tuple[PackVersion, ...]) -> tuple[PackVersion, ...]:
         """Sorted: the same packs are the same rule set in any order."""
-        place = (borrower["country"], borrower["subdivision"], borrower["city"])
         packs = self._governing.get((*place, active))
         if packs is None:
             versions = dict(active)
-            found = [(pack, versions[pack]) for pack in governing(self._places, versions, *place)]
+            asked = jurisdictions.governing(self._places, versions, *place)
+            found = [(pack, versions[pack]) for pack in asked]
             if found:  # house rules and a tenant's own are no law of a place, and hold in all
                 found += [v for v in versions.items() if v[0] not in self._placed]
             packs = tuple(sorted(found))

@@ -103,3 +103,20 @@ def test_what_is_kept_of_a_place_is_what_is_known_of_it() -> None:
     assert jurisdictions.named("US", "NY", " New  York ") == "US-NY/New York"
     assert jurisdictions.named("US", "NY", " ") == "US-NY"
     assert jurisdictions.named("US", " ", "Albany") == "US"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(("US", None, None), ("US", "WY", None), ("US", "MA", "Boston"), ("US", "NY", None)),
+        *(
+            ("US", "NY", "Buffalo"),
+            ("US", "NY", "Astoria"),
+            ("CA", "ON", None),
+            ("GB", "ENG", None),
+        ),
+    ],
+)
+def test_everywhere_has_a_place_of_each_set_of_packs(place: jurisdictions.Place) -> None:
+    asked = {jurisdictions.packs_of(PLACES, *each) for each in jurisdictions.everywhere(PLACES)}
+    assert jurisdictions.packs_of(PLACES, *place) in asked

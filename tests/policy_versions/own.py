@@ -17,6 +17,14 @@ def own(hours: str, *, pack: str = "acme-hours", rule: str = "acme-hours-day") -
     )
 
 
+def by_calendar(calendar: str, *, holds: bool = False, pack: str = "acme-hours") -> str:
+    """A contact window by a calendar, which the pack holds itself or leaves to the packs beside."""
+    text = own("08:00-20:00", pack=pack, rule=f"{pack}-day")
+    text = text.replace("hours: {daily", f"calendar: {calendar}, hours: {{holiday: closed, daily")
+    dates = f"  {calendar}: {{covers: [2026], dates: {{'2026-12-25': Christmas}}}}\n"
+    return text.replace("rules:\n", f"calendars:\n{dates}rules:\n") if holds else text
+
+
 CASES = """cases:
 - id: acme-at-night
   packs: [acme-hours]
@@ -35,10 +43,13 @@ async def drafted(world: World, text: str, *, by: str = "ann") -> Draft:
         return await drafts.draft(connection, TENANT, text, "acme-hours.yaml", by)
 
 
-async def approved(world: World, text: str, *, loosens_own: bool = False) -> Draft:
-    """Drafted by ann, checked, approved by bob."""
+async def approved(
+    world: World, text: str, *, loosens_own: bool = False, beside: str = ""
+) -> Draft:
+    """Drafted by ann, checked with cases that ask what is `beside` it too, approved by bob."""
     draft = await drafted(world, text)
-    cases = CASES.replace("acme-hours", draft.pack)
+    asked = f"{beside}, {draft.pack}" if beside else draft.pack
+    cases = CASES.replace("[acme-hours]", f"[{asked}]")
     async with transaction(world.db) as connection:
         await drafts.check(connection, TENANT, draft.name, cases, "cases.yaml")
         return await drafts.approve(connection, TENANT, draft.name, "bob", loosens_own=loosens_own)

@@ -11,7 +11,7 @@ from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.policy_service.events import AFTERNOON, TENANT
 from tests.policy_service.world import World
-from tests.policy_versions.own import activated, approved, own
+from tests.policy_versions.own import activated, approved, by_calendar, own
 
 HOUR = timedelta(hours=1)
 TOMORROW = AFTERNOON + timedelta(days=1)
@@ -103,6 +103,44 @@ async def test_a_pack_whose_calendar_another_names_does_not_end_before_it(world:
         assert "acme-days" in refused.value.errors[0].problem
     await ended(world, "acme-more", TOMORROW)
     await ended(world, "acme-hours", TOMORROW)
+
+
+async def test_a_pack_of_a_place_does_not_begin_where_a_pack_of_the_tenants_own_could_not_be_asked(
+    world: World,
+) -> None:
+    await world.activate("us-fed", "us-ma")
+    await world.rules(by_calendar("us-federal"), pack="acme-hours")
+    with pytest.raises(Problem) as refused:
+        await activated(world, "gb", accept_draft=True)
+    assert "for a borrower in GB" in refused.value.errors[0].problem
+    assert "unknown calendar 'us-federal'" in refused.value.errors[0].problem
+    assert "in the pack that names it" in refused.value.errors[0].fix
+    await world.rules(by_calendar("us-federal", holds=True), pack="acme-hours")
+    await activated(world, "gb", accept_draft=True)
+
+
+async def test_a_pack_of_the_tenants_own_does_not_begin_where_one_place_could_not_ask_it(
+    world: World,
+) -> None:
+    await world.activate("us-fed")
+    await approved(world, by_calendar("us-federal"), beside="us-fed")
+    await activated(world, "us-ma", accept_draft=True)
+    await activated(world, "gb", accept_draft=True)
+    with pytest.raises(Problem) as refused:
+        await activated(world, "acme-hours")
+    assert "for a borrower in GB" in refused.value.errors[0].problem
+
+
+async def test_a_pack_ends_where_another_place_could_not_be_asked_before_unless_it_adds_one(
+    world: World,
+) -> None:
+    await world.activate("us-fed", "us-ma", "gb")
+    await world.rules(by_calendar("us-federal"), pack="acme-hours")  # no good in GB
+    with pytest.raises(Problem) as refused:
+        await ended(world, "us-fed")
+    assert "us-federal" in refused.value.errors[0].problem
+    await ended(world, "us-ma")
+    await ended(world, "gb")
 
 
 @pytest.mark.parametrize(

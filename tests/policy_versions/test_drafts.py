@@ -11,7 +11,7 @@ from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.policy_service.events import TENANT
 from tests.policy_service.world import World
-from tests.policy_versions.own import CASES, activated, approved, drafted, own
+from tests.policy_versions.own import CASES, activated, approved, by_calendar, drafted, own
 
 
 async def check(world: World, named: str, cases: str = CASES) -> drafts.Checked:
@@ -82,6 +82,30 @@ async def test_cases_that_never_ask_the_draft_prove_nothing(world: World) -> Non
     with pytest.raises(Problem) as refused:
         await check(world, draft.name, CASES.replace("[acme-hours]", "[house]"))
     assert "no case asks acme-hours" in said(refused)
+
+
+async def test_a_draft_that_leans_on_a_calendar_of_another_country_is_refused_for_the_place(
+    world: World,
+) -> None:
+    await world.activate("us-fed", "gb")
+    draft = await drafted(world, by_calendar("us-federal"))
+    beside = CASES.replace("[acme-hours]", "[us-fed, acme-hours]")
+    with pytest.raises(Problem) as refused:
+        await check(world, draft.name, beside)
+    assert "unknown calendar 'us-federal'" in said(refused)
+    assert "for a borrower in GB" in said(refused)
+    assert "define the calendar in the pack itself" in said(refused)
+    draft = await drafted(world, by_calendar("acme-days", holds=True))
+    assert (await check(world, draft.name)).cases_right == 1
+
+
+async def test_a_draft_may_lean_on_a_calendar_of_the_one_country_that_is_in_force(
+    world: World,
+) -> None:
+    await world.activate("us-fed", "us-ma")
+    draft = await drafted(world, by_calendar("us-federal"))
+    beside = CASES.replace("[acme-hours]", "[us-fed, acme-hours]")
+    assert (await check(world, draft.name, beside)).cases_right == 1
 
 
 async def test_a_pack_that_can_not_be_read_is_refused_with_line_rule_and_field(
