@@ -10,6 +10,9 @@ from services.policy.rule import Rule
 from services.policy.rules.consent_required import ConsentRequired
 from services.policy.rules.cooldown_after import CooldownAfter
 from services.policy.rules.frequency_cap import FrequencyCap
+from services.policy.rules.recipient_limit import RecipientLimit
+from services.policy.rules.sequence_gate import ContactsFirst, SequenceGate
+from services.policy.rules.stop_when import StopWhen
 
 # What the shipped rules and a visit's gates count in, a calendar month and 60 days, with room.
 SHORTEST = timedelta(days=62)
@@ -20,8 +23,30 @@ _SECONDS = {"minutes": 60, "hours": 3_600, "days": DAY, "business_days": 15 * DA
 
 def look_back(packs: Iterable[Pack]) -> timedelta:
     """Before so much time no contact counts in a window of these packs' rules."""
-    seconds = max((_window(rule) for pack in packs for rule in pack.rules), default=0)
+    rules = [rule for pack in packs for rule in pack.rules]
+    if any(map(_counts_for_ever, rules)):
+        return LONGEST
+    seconds = max(map(_window, rules), default=0)
     return max(SHORTEST, timedelta(seconds=min(seconds, LONGEST.total_seconds())))
+
+
+def _counts_for_ever(rule: Rule) -> bool:
+    """Of earlier contacts the ledger gives the latest of each sort, which is enough for a rule that
+    asks whether there was any.  These count several; or ask it of what others than the borrower
+    were sent at a shared contact point, of which nothing earlier is read.
+    """
+    match rule:
+        case SequenceGate(require=ContactsFirst(at_least=least)):
+            return least > 1
+        case StopWhen():
+            return any((condition.max or 0) > 1 for condition in rule.unless)
+        case RecipientLimit():  # contacts with other people are each read
+            most = max((each.max_contacts or 0 for each in rule.exceptions), default=0)
+            return most > 1 and "debtor" not in rule.allowed
+        case FrequencyCap():
+            return rule.starts_after is not None and rule.key.isdisjoint(("person", "household"))
+        case _:
+            return False
 
 
 def _window(rule: Rule) -> float:
