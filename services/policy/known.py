@@ -62,8 +62,8 @@ async def load(
 ) -> Known:
     """Everything about these borrowers, their households and those who share their contact points.
 
-    Of the contacts all of the time `back`, in which rules count them; of earlier ones the latest of
-    each sort, for rules ask whether there was any.
+    Of the contacts all of the time `back`, in which rules count them; of the borrowers' earlier
+    ones the latest of each sort, for rules ask whether there was any.
     Entries and stops from after `now` (a clock set back) count as of `now`: they exist.  `own` are
     bookings that will have to be told apart from the rest: their entries carry their id.
     """

@@ -19,8 +19,10 @@ SELECT policy.gate_now() AS gate_now, clock_timestamp() AS real_now
 -- contacts_of
 -- Every entry once: those of the borrowers asked for, then what others were sent at the same
 -- (shared) contact points.  Inbound entries are kept once a borrower already.  Ids only of those
--- that have to be told from the rest.  A clearance's reservation counts until it ends.  Before the
--- time in which rules count, the borrowers' latest of each sort; with others than the borrower, all.
+-- that have to be told from the rest.  A clearance's reservation counts until it ends.
+-- Before the time in which rules count, of the borrowers' entries that rules can't tell apart the
+-- latest; one by one those with other people, which are counted, and those that may be answered.
+-- A borrower at a time, so that each is a small hash: sorting all of them together spilled to disk.
 SELECT tenant, borrower_id,
        CASE WHEN direction = 'inbound' OR contact_id = ANY ($4::uuid[]) THEN contact_id END AS named,
        contact_point_id, channel, direction, at, outcome, loan_id, account, creditor, purpose, more
@@ -34,15 +36,17 @@ SELECT tenant, borrower_id,
    AND direction = 'outbound' AND borrower_id <> ALL ($1::uuid[])
    AND (expires_at IS NULL OR expires_at > $5)
  UNION ALL
-(SELECT DISTINCT ON (tenant, borrower_id, loan_id, direction, channel, outcome, contact_point_id,
-                     more, CASE WHEN more ? 'person' THEN contact_id END)
-       tenant, borrower_id,
-       CASE WHEN direction = 'inbound' THEN contact_id END AS named,
-       contact_point_id, channel, direction, at, outcome, loan_id, account, creditor, purpose, more
-  FROM contacts WHERE borrower_id = ANY ($1::uuid[]) AND at <= $3 AND outcome <> 'cancelled'
-   AND (expires_at IS NULL OR expires_at > $5)
- ORDER BY tenant, borrower_id, loan_id, direction, channel, outcome, contact_point_id, more,
-          CASE WHEN more ? 'person' THEN contact_id END, at DESC)
+SELECT older.* FROM unnest($1::uuid[]) AS whose (id) CROSS JOIN LATERAL (
+    SELECT tenant, borrower_id,
+           CASE WHEN contact_id = ANY ($4::uuid[]) OR more ?| '{person,requests_contact}'
+                THEN contact_id END AS named,
+           contact_point_id, channel, direction, max(at), outcome, loan_id, account, creditor,
+           purpose, more
+      FROM contacts WHERE borrower_id = whose.id AND at <= $3 AND outcome <> 'cancelled'
+       AND (expires_at IS NULL OR expires_at > $5)
+     GROUP BY tenant, borrower_id, named, contact_point_id, channel, direction, outcome, loan_id,
+              account, creditor, purpose, more
+) AS older
 
 -- release
 -- Finished attempts of the same reminder give their place back; what was sent keeps it.
