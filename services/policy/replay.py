@@ -12,7 +12,7 @@ from services.policy import facts as v1
 from services.policy import words
 from services.policy.blocks.bars import Bar
 from services.policy.blocks.localtime import seconds
-from services.policy.lookback import look_back
+from services.policy.lookback import LONGEST, look_back
 from services.policy.pack import Pack, PackError, hash_of, load_text
 from services.policy.question import Question
 from services.policy.ruleset import RuleSet, compile_rules
@@ -205,6 +205,10 @@ class RecordedRules:
             asked = [d for i, d in self._drafts.items() if i in packs or i in added]
             self._backs[where] = look_back(packs.values()), look_back(asked)
         had, wanted = self._backs[where]
+        if wanted > had and wanted == LONGEST:
+            raise NotReplayable(
+                f"the draft counts contacts of any age, its facts hold {had.days} days"
+            )
         if wanted > had:
             raise NotReplayable(
                 f"the draft counts {wanted.days} days back, its facts hold {had.days}"

@@ -155,6 +155,9 @@ async def test_a_draft_that_counts_further_back_than_the_record_is_not_asked(
     sums = await look_back(database, pack(cap, pack="own"))
     assert sums.asked == 0
     assert sums.missing == {"the draft counts 367 days back, its facts hold 62": 18}
+    gate = "{id: t-gate, kind: sequence_gate, cite: [a], require: {contacts: {}, at_least: 2}}"
+    sums = await look_back(database, pack(gate, pack="own"))
+    assert sums.missing == {"the draft counts contacts of any age, its facts hold 62 days": 18}
 
 
 async def test_what_was_decided_under_an_older_always_yaml_is_decided_again_as_then(
