@@ -18,7 +18,7 @@ from services.scheduler.emit import Emitter
 from services.scheduler.handlers import HANDLERS
 from services.scheduler.intake import Context
 from services.scheduler.paid_door import PaidDoor
-from services.scheduler.recadence import bring_in_line
+from services.scheduler.recadence import keep_in_line
 from services.scheduler.settings import Settings
 
 GROUP = "scheduler"
@@ -59,7 +59,7 @@ async def run(settings: Settings, cadences: Mapping[str, Cadence]) -> None:
                 tasks.create_task(relay.run())
                 tasks.create_task(emitter.run())
                 tasks.create_task(clock.listen(settings.database_url, emitter.nudge))
-                tasks.create_task(bring_in_line(context, db))
+                tasks.create_task(keep_in_line(context, db))
                 tasks.create_task(
                     consume(
                         stream=stream,

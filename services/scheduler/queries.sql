@@ -151,9 +151,13 @@ SELECT tenant, loan_id, borrower_id
 -- cadence_digests
 SELECT name, digest FROM cadences;
 
+-- begin_cadence
+INSERT INTO cadences (name, digest) VALUES ($1, '')
+ON CONFLICT (name) DO UPDATE SET digest = '';
+
 -- keep_cadence_digest
-INSERT INTO cadences (name, digest) VALUES ($1, $2)
-ON CONFLICT (name) DO UPDATE SET digest = excluded.digest;
+-- No row: it was forgotten since the walk began, and is walked again.
+UPDATE cadences SET digest = $2 WHERE name = $1;
 
 -- unpaid_installments_of_borrowers
 -- OFFSET 0: by the borrower, not by walking all that is unpaid.

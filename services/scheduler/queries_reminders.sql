@@ -35,6 +35,9 @@ SELECT r.tenant, r.loan_id, r.installment_number, r.reminder_id, r.emission, r.d
  ORDER BY r.tenant, r.reminder_id
    FOR NO KEY UPDATE OF r;
 
+-- forget_cadences
+DELETE FROM cadences WHERE name = ANY($1::text[]);
+
 -- save_installments
 UPDATE installments i
    SET outstanding_minor = new.outstanding_minor, revision = new.revision, told = new.told,

@@ -1,8 +1,9 @@
-"""A cadence's file was changed: bring the reminders that nobody has heard of in line with it."""
+"""A cadence's file was changed, or is back: bring the reminders nobody has heard of in line."""
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import asyncpg
 import msgspec
@@ -18,6 +19,10 @@ from services.scheduler.store import SQL
 
 BATCH = 200
 RETRY_SECONDS = 5.0
+LOOK_SECONDS = 60.0
+
+Kept = Mapping[str, bytes]
+Choice = Callable[[Mapping[str, Cadence], Kept], dict[str, Cadence]]
 
 
 def digest(cadence: Cadence) -> bytes:
@@ -25,13 +30,34 @@ def digest(cadence: Cadence) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(cadence), digest_size=16).digest()
 
 
-async def bring_in_line(context: Context, db: Pool) -> None:
-    """Once after the start.  Replicas may do it at the same time; broken off, it begins again."""
+async def keep_in_line(context: Context, db: Pool) -> NoReturn:
+    """At the start all that changed; later what was forgotten: while replicas change over, one that
+    lacks a file may still take facts after one that has it has walked."""
+    await bring_in_line(context, db)
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        await bring_in_line(context, db, forgotten)
+
+
+def changed(cadences: Mapping[str, Cadence], kept: Kept) -> dict[str, Cadence]:
+    """The cadences that are not what they were."""
+    return {name: c for name, c in cadences.items() if kept.get(name) != digest(c)}
+
+
+def forgotten(cadences: Mapping[str, Cadence], kept: Kept) -> dict[str, Cadence]:
+    """Only those: two replicas of different files would take turns undoing each other's plans."""
+    return {name: c for name, c in cadences.items() if not kept.get(name)}
+
+
+async def bring_in_line(context: Context, db: Pool, choose: Choice = changed) -> None:
+    """Once.  Replicas may do it at the same time; broken off, it begins again."""
     while True:
         try:
             async with connected(db) as connection:
                 kept = await cadence_digests(connection)
-            for name, cadence in changed(context.cadences, kept).items():
+            for name, cadence in choose(context.cadences, kept).items():
+                async with connected(db) as connection:
+                    await begin_cadence(connection, name)
                 await _walk(context, db, name)
                 async with connected(db) as connection:
                     await keep_cadence_digest(connection, name, digest(cadence))
@@ -40,11 +66,6 @@ async def bring_in_line(context: Context, db: Pool) -> None:
             await asyncio.sleep(RETRY_SECONDS)
         else:
             return
-
-
-def changed(cadences: Mapping[str, Cadence], kept: Mapping[str, bytes]) -> dict[str, Cadence]:
-    """The cadences that are not what they were."""
-    return {name: c for name, c in cadences.items() if kept.get(name) != digest(c)}
 
 
 async def _walk(context: Context, db: Pool, name: str) -> None:
@@ -80,6 +101,11 @@ async def cadence_digests(connection: Connection) -> dict[str, bytes]:
     return {row["name"]: row["digest"] for row in rows}
 
 
+async def begin_cadence(connection: Connection, name: str) -> None:
+    """From here on whoever meets the cadence without its file is noticed."""
+    await connection.execute(SQL["begin_cadence"], name)
+
+
 async def keep_cadence_digest(connection: Connection, name: str, digest: bytes) -> None:
-    """Every reminder of the cadence is in line with it now."""
+    """Every reminder of the cadence is in line with it now, unless it was forgotten meanwhile."""
     await connection.execute(SQL["keep_cadence_digest"], name, digest)

@@ -43,6 +43,8 @@ async def _round(
     now: datetime,
 ) -> None:
     found = await store_reminders.situations(connection, keys)
+    if missing := {s.terms.cadence for s in found if s.terms} - cadences.keys():
+        await store_reminders.forget_cadences(connection, missing)
     armed = [
         InstallmentKey(s.tenant, s.loan_id, s.installment_number)
         for s in found

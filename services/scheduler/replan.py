@@ -129,8 +129,8 @@ def replan(
     reason = CancelReason.RESCHEDULED if rescheduled else CancelReason.CADENCE_CHANGED
     cadence = cadences.get(terms.cadence)
     if situation.zones is None or cadence is None:
-        # An unknown cadence is refused at the door; one whose file went since plans nothing new,
-        # but no reminder states a due date that was moved.
+        # An unknown cadence is refused at the door; one whose file went since plans nothing new
+        # until it is back, but no reminder states a due date that was moved.
         gone = tuple((old.reminder_id, reason) for old in known if rescheduled)
         return msgspec.structs.replace(change, cancelled=gone)
     return _rearm(change, situation.zones, known, cadence, reason, now)

@@ -98,6 +98,11 @@ async def lock_open_reminders(
     return found
 
 
+async def forget_cadences(connection: Connection, names: Iterable[str]) -> None:
+    """Plans were not made for want of these: whoever has them walks all their loans again."""
+    await connection.execute(SQL["forget_cadences"], sorted(names))
+
+
 async def save_installments(connection: Connection, changes: Sequence[Change]) -> None:
     """What was made of the installments."""
     await connection.execute(

@@ -10,7 +10,13 @@ from services.events.reminders import ReminderDeferred, ReminderDue
 from services.runtime.database import Pool
 from services.scheduler import cadence
 from services.scheduler.intake import Context
-from services.scheduler.recadence import bring_in_line
+from services.scheduler.recadence import (
+    begin_cadence,
+    bring_in_line,
+    digest,
+    forgotten,
+    keep_cadence_digest,
+)
 from tests.database import Database
 from tests.scheduler.builders import (
     DUE_DATE,
@@ -121,3 +127,63 @@ async def test_a_changed_cadence_file_is_carried_into_the_plans_at_the_start(
     assert [(r["reminder_id"], r["due_at"]) for r in again] == [
         (r["reminder_id"], r["due_at"]) for r in before
     ]
+
+
+async def test_what_changed_while_a_cadence_file_was_away_is_planned_when_it_is_back(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, borrower(), loan(), installment())
+    await bring_in_line(context, db)
+    without = lacking("standard", context)
+    await bring_in_line(without, db)
+    await record(without, db, installment(version=2, due_date=DUE_DATE + days(5)))
+    assert await reminders(db, status="planned") == []
+    await bring_in_line(context, db)
+    planned = await reminders(db, status="planned")
+    assert {row["due_date"] for row in planned} == {DUE_DATE + days(5)}
+
+
+async def test_what_a_replica_without_the_file_takes_last_is_planned_by_one_that_has_it(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, borrower(), loan())
+    await bring_in_line(context, db)
+    await record(lacking("standard", context), db, installment())
+    assert await reminders(db) == []
+    await bring_in_line(context, db, forgotten)
+    assert await reminders(db, status="planned")
+
+
+async def test_a_cadence_forgotten_while_it_is_walked_is_walked_again(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, borrower(), loan())
+    async with db.acquire() as connection:
+        await begin_cadence(connection, "standard")
+        await record(lacking("standard", context), db, installment())
+        await keep_cadence_digest(connection, "standard", digest(context.cadences["standard"]))
+    await bring_in_line(context, db, forgotten)
+    assert await reminders(db, status="planned")
+
+
+async def test_replicas_of_different_files_do_not_undo_each_others_plans(
+    context: Context, db: Pool, database: Database
+) -> None:
+    await stand_at(database, NOW)
+    await record(context, db, borrower(), loan(), installment())
+    await bring_in_line(context, db)
+    before = await reminders(db)
+    standard = context.cadences["standard"]
+    shorter = msgspec.structs.replace(standard, steps=standard.steps[:4])
+    other = msgspec.structs.replace(context, cadences={**context.cadences, "standard": shorter})
+    await bring_in_line(other, db, forgotten)
+    assert await reminders(db) == before
+
+
+def lacking(name: str, context: Context) -> Context:
+    """The same without one cadence's file."""
+    left = {other: cadence for other, cadence in context.cadences.items() if other != name}
+    return msgspec.structs.replace(context, cadences=left)
