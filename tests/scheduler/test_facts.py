@@ -9,6 +9,7 @@ from services.events.reminders import ReminderDue
 from services.events.words import Basis
 from services.runtime import migrate
 from services.runtime.database import Pool
+from services.scheduler.checks import language_tag
 from services.scheduler.conflicts import Fact
 from services.scheduler.intake import Context, Status
 from tests.database import Database
@@ -152,6 +153,18 @@ async def test_languages_told_before_are_written_anew_as_templates_are_found(
     await db.execute((SCHEMA / "0004_locales.sql").read_text())
     now = {row["locale"] for row in await db.fetch("SELECT locale FROM borrowers")}
     assert now == {"pt-BR", "zh-Hans-CN", "es", "en-us", "zh-CN", "es-419", "en"}
+
+
+async def test_languages_told_before_become_what_the_door_makes_of_them_today(
+    context: Context, db: Pool
+) -> None:
+    told = ("es.UTF-8", "es@euro", "pt_BR.UTF-8@x", "zh-cn", "EN-us", "zh_hant_TW", "es-419", "en")
+    for number, locale in enumerate(told):
+        await record(context, db, borrower(borrower_ref=f"B-{number}"))
+        await db.execute("UPDATE borrowers SET locale = $1 WHERE locale = 'en'", locale)
+    await db.execute((SCHEMA / "0006_language_tags.sql").read_text())
+    now = [row["locale"] for row in await db.fetch("SELECT locale FROM borrowers")]
+    assert sorted(now) == sorted(language_tag(locale) for locale in told)
 
 
 async def test_another_cadence_keeps_the_shared_steps_and_may_be_taken_back(
