@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.scheduler import bodies
-from services.scheduler.book_cells import COLUMNS, OPTIONAL, Address, Cells, RowError
+from services.scheduler.book_cells import ADDRESSES, COLUMNS, OPTIONAL, Address, Cells, RowError
 from services.scheduler.checks import faults
 
 _BORROWER = (
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
     number: int
     loan: bodies.LoanBody
-    addresses: tuple[Address, ...]
+    addresses: tuple[Address, ...] | None  # None: the book has no column of addresses
 
 
 class Unreadable(Exception):
@@ -113,7 +113,7 @@ def _row(
     }
     reader = Cells(number, cells)
     loan = reader.loan(version)
-    addresses = reader.addresses()
+    addresses = reader.addresses() if ADDRESSES.keys() & set(header) else None
     if loan is not None:
         for error in _faults(loan, cadences, now):
             reader.wrong(*error)
@@ -151,7 +151,7 @@ class Consistency:
     def look_at(self, row: Row) -> Iterator[RowError]:
         """What contradicts an earlier row."""
         loan = row.loan
-        addresses = {address.column: address.value for address in row.addresses}
+        addresses = {address.column: address.value for address in row.addresses or ()}
         told = {
             name: getattr(loan.borrower, {"zone": "zones"}.get(name, name), addresses.get(name))
             for name in _BORROWER.split()

@@ -44,7 +44,7 @@ OPTIONAL = frozenset(
     " missed_meetings paid phone email work_phone work_email push_token".split()
 )
 # Columns that hold an address: its kind, and what it is tied to.
-_KINDS = {
+ADDRESSES = {
     "phone": ("mobile", "personal"),
     "email": ("email", "personal"),
     "work_phone": ("mobile", "work"),
@@ -221,10 +221,10 @@ class Cells:
             return None
 
     def addresses(self) -> tuple[Address, ...]:
-        """What goes to the notifier's door, checked as far as its form goes."""
+        """The borrower's whole list for the notifier's door, checked as far as its form goes."""
         return tuple(
             Address(column, kind, self._cells[column], place)
-            for column, (kind, place) in _KINDS.items()
+            for column, (kind, place) in ADDRESSES.items()
             if self._cells[column] and self._reachable(column, kind)
         )
 

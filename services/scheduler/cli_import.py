@@ -49,6 +49,9 @@ Columns (UTF-8, separated by comma or semicolon, in any order):
 
 Amounts already paid belong into `paid` only if they were never reported as payments.
 
+Empty address cells end the addresses used before; a book without any address column leaves
+addresses as they are.
+
 \b
 Environment:
   DUNWELL_SCHEDULER_URL   the scheduler's door       [http://127.0.0.1:8010]

@@ -83,7 +83,10 @@ class Doors(NamedTuple):
         return results
 
     async def contact_points(self, row: Row) -> list[RowError] | None:
-        """Tell where the row's borrower can be reached; None if a newer list is stored."""
+        """Tell where the row's borrower can be reached; None if a newer list is stored.
+
+        An empty list is told as well: it ends what was known before.
+        """
         reference = quote(row.loan.borrower_ref, safe="")
         status, answer = await self._call(
             "PUT",
@@ -92,7 +95,8 @@ class Doors(NamedTuple):
             {
                 "version": row.loan.version,
                 "contact_points": [
-                    {"kind": a.kind, "value": a.value, "place": a.place} for a in row.addresses
+                    {"kind": a.kind, "value": a.value, "place": a.place}
+                    for a in row.addresses or ()
                 ],
             },
         )
@@ -207,7 +211,7 @@ async def _send_chunk(
         async with puts:
             return await doors.contact_points(row)
 
-    for errors in await asyncio.gather(*(put(row) for row in people if row.addresses)):
+    for errors in await asyncio.gather(*(put(row) for row in people if row.addresses is not None)):
         tally.errors += errors or ()
         tally.older_addresses += errors is None
     loans = list(_loans(chunk))
@@ -264,6 +268,7 @@ def _loans(chunk: Sequence[Row]) -> Iterator[tuple[int, bodies.LoanBody]]:
 def _column(field: str, row: Row) -> str:
     """`contact_points[1].value` is the row's second address."""
     index = field.partition("[")[2].partition("]")[0]
-    if index.isdigit() and int(index) < len(row.addresses):
-        return row.addresses[int(index)].column
+    addresses = row.addresses or ()
+    if index.isdigit() and int(index) < len(addresses):
+        return addresses[int(index)].column
     return field

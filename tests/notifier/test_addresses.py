@@ -143,6 +143,14 @@ async def test_a_list_is_told_without_addresses_and_a_repeat_tells_nothing(runni
     assert "America/New_York" in events
 
 
+async def test_an_empty_newer_list_ends_the_use_of_every_address(running: World) -> None:
+    phone, mail = ("mobile", "+12025550143"), ("email", "someone@example.com")
+    await put(running, 1, phone, mail)
+    assert (await put(running, 2))[0] == 200
+    assert set(await told(running)) >= {("email", 2, False), ("mobile", 2, False)}
+    assert (await put(running, 1, phone, mail))[0] == 409
+
+
 async def test_what_is_not_in_a_newer_list_is_removed_and_its_value_is_gone(running: World) -> None:
     phone, mail = ("mobile", "+12025550143"), ("email", "someone@example.com")
     await put(running, 1, phone, mail)

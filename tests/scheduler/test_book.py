@@ -141,7 +141,7 @@ def test_a_row_says_what_more_is_known_of_loan_and_addresses(tmp_path: Path) -> 
     assert isinstance(read_row, Row)
     loan = read_row.loan
     assert (loan.time_barred, loan.in_procedures, loan.missed_meetings) == (False, True, 2)
-    assert [(a.column, a.kind, a.place) for a in read_row.addresses] == [
+    assert [(a.column, a.kind, a.place) for a in read_row.addresses or ()] == [
         ("phone", "mobile", "personal"), ("email", "email", "personal"),
         ("work_email", "email", "work"),
     ]  # fmt: skip

@@ -21,7 +21,7 @@ from services.runtime.database import Pool
 from services.runtime.outbox import Outbox
 from services.runtime.web import application
 from services.scheduler.book import Row, Unreadable
-from services.scheduler.book_cells import COLUMNS
+from services.scheduler.book_cells import ADDRESSES, COLUMNS
 from services.scheduler.cli_import import import_command
 from services.scheduler.doors import MAX_BODY_BYTES, Doors
 from services.scheduler.import_book import Doors as ImportDoors
@@ -172,6 +172,29 @@ async def test_an_import_that_broke_off_says_repeat_and_the_repeat_completes_it(
     code, said = await importing.run(str(path))
     assert code == 0, said
     assert len(await reminders(db)) == 60
+
+
+async def test_addresses_that_a_newer_book_empties_are_ended(
+    importing: Importing, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "book.csv", GOOD)
+    await importing.run(str(path), "--version", "1")
+    write(path, GOOD | {"phone": "", "email": "", "push_token": ""})
+    code, said = await importing.run(str(path), "--version", "2")
+    assert code == 0, said
+    assert importing.notifier.lists["B-1"] == {"version": 2, "contact_points": []}
+
+
+async def test_a_book_without_a_column_of_addresses_leaves_them_as_they_are(
+    importing: Importing, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "book.csv", GOOD)
+    await importing.run(str(path), "--version", "1")
+    before = dict(importing.notifier.lists)
+    write(path, {name: value for name, value in GOOD.items() if name not in ADDRESSES})
+    code, said = await importing.run(str(path), "--version", "2")
+    assert code == 0, said
+    assert importing.notifier.lists == before
 
 
 async def test_what_a_door_refuses_is_told_by_row_and_the_rest_is_in(
