@@ -58,7 +58,7 @@ async def run(settings: Settings) -> None:
     preparer = Preparer(
         templates=load_templates(),
         ring=ring,
-        sender=settings.sender_name or (NOBODYS_NAME if settings.sandbox else None),
+        sender=settings.sender_name or (NOBODYS_NAME if settings.only_on_this_machine() else None),
         senders=parse_names(settings.sender_names),
         public_url=settings.public_url,
         unsubscribe_key=identity,

@@ -106,10 +106,12 @@ class Settings(ServiceSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if not (self.sender_name or self.sender_names or self.sandbox):
+        if not (self.sender_name or self.sender_names or self.only_on_this_machine()):
+            foreign = ", ".join(self.foreign_providers())
+            why = f", and beyond this machine is {foreign}" if self.sandbox else ""
             raise ValueError(
-                "who writes is not said: set DUNWELL_SENDER_NAME, or DUNWELL_SENDER_NAMES for each"
-                " tenant"
+                f"who writes is not said{why}: set DUNWELL_SENDER_NAME, or DUNWELL_SENDER_NAMES for"
+                " each tenant"
             )
         twilio = (self.twilio_account_sid, self.twilio_auth_token, self.twilio_from)
         if any(twilio) and not all(twilio):
@@ -125,8 +127,12 @@ class Settings(ServiceSettings):
             )
         return self
 
+    def only_on_this_machine(self) -> bool:
+        """Nobody real gets what is sent: only then may it be in nobody's name."""
+        return self.sandbox and not self.foreign_providers()
+
     def foreign_providers(self) -> list[str]:
-        """Variables that point beyond this machine, where a stepped clock must never send."""
+        """Variables that point beyond this machine: not with a stepped clock, nor for nobody."""
         named = {
             "DUNWELL_TWILIO_API_URL": (self.twilio_account_sid, _host(self.twilio_api_url)),
             "DUNWELL_SMTP_HOST": (self.smtp_host, self.smtp_host),

@@ -13,7 +13,7 @@ from services.notifier import app
 from services.notifier.settings import Settings
 from services.runtime import clock
 from services.runtime.settings import SettingsError, read
-from tests.notifier.world import World, allowed
+from tests.notifier.world import PATIENCE_SECONDS, World, allowed
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,40 @@ async def test_only_a_trial_may_leave_unsaid_who_writes(world: World) -> None:
     assert read(Settings, nameless | {"DUNWELL_SENDER_NAMES": "harbor=Harbor Lending"})
 
 
-async def test_nothing_is_sent_in_the_name_of_nobody(
-    world: World, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"DUNWELL_TWILIO_API_URL": ""}, "DUNWELL_TWILIO_API_URL"),
+        ({"DUNWELL_SMTP_HOST": "mail.example.com"}, "DUNWELL_SMTP_HOST"),
+        ({"DUNWELL_FCM_API_URL": "https://fcm.example.com"}, "DUNWELL_FCM_API_URL"),
+    ],
+)
+async def test_a_trial_with_a_provider_elsewhere_must_say_who_writes(
+    world: World, change: dict[str, str], named: str
 ) -> None:
-    await world.start(DUNWELL_SENDER_NAME="", DUNWELL_SENDER_NAMES="acme=Acme Bank")
+    trial = world.settings | {"DUNWELL_SANDBOX": "1"} | change
+    assert read(Settings, trial)
+    with pytest.raises(
+        SettingsError, match=f"beyond this machine is {named}: set DUNWELL_SENDER_NAME"
+    ):
+        read(Settings, trial | {"DUNWELL_SENDER_NAME": ""})
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [{}, {"DUNWELL_SANDBOX": "1", "DUNWELL_SMTP_HOST": "mail.example.com"}]
+)
+async def test_nothing_is_sent_in_the_name_of_nobody(
+    world: World, capfd: pytest.CaptureFixture[str], elsewhere: dict[str, str]
+) -> None:
+    names = {"DUNWELL_SENDER_NAME": "", "DUNWELL_SENDER_NAMES": "acme=Acme Bank"}
+    await world.start(**names, **elsewhere)
     event = allowed(await world.addresses("ref-1", mobile="+12025550143"))
     await world.publish(event)
     said = ""
-    while "message_unprepared" not in said:
-        await asyncio.sleep(0.02)
-        said += capfd.readouterr().err
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while "message_unprepared" not in said:
+            await asyncio.sleep(0.02)
+            said += capfd.readouterr().err
     assert '"error":"NoSender"' in said
     assert await world.state(event.reminder_id) == "intent"
     assert world.http.requests == []
