@@ -7,7 +7,7 @@ from services.events.words import Channel, PointKind
 from services.notifier.address_book import SQL
 from services.notifier.addresses import GivenAddress, InvalidAddress, contact_point_id, normalise
 from services.notifier.callbacks import Signatures
-from services.notifier.replies import SAID_STOP, Heard, Vocabulary
+from services.notifier.replies import SAID_START, SAID_STOP, Heard, Vocabulary
 from services.notifier.stops import Forwarder, Points, record_reply
 from services.runtime import clock, outbox
 from services.runtime.database import Pool, repeating, transaction
@@ -69,8 +69,11 @@ def inbound_routes(
         if not 10 <= len(sid) <= 64 or not fields.get("From"):
             raise Problem(422, "invalid", "From or MessageSid is missing")
         heard = vocabulary.heard(fields.get("Body", ""))
-        if fields.get("OptOutType") == "STOP":  # Twilio's own opt-out keywords have matched
-            heard = SAID_STOP
+        match fields.get("OptOutType"):  # one of the keywords that the account has at Twilio
+            case "STOP":
+                heard = SAID_STOP
+            case "START" if heard.meaning != "stop":  # in doubt it is stop
+                heard = SAID_START
         points = await inbound.points_of_number(fields["From"])
         await inbound.heard(points, message_ref=sid, channel=Channel.SMS, heard=heard)
         CALLBACKS.labels("twilio", heard.meaning).inc()

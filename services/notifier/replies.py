@@ -34,6 +34,7 @@ class Heard(NamedTuple):
 
 
 SAID_STOP = Heard("stop", "whole")
+SAID_START = Heard("start")
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
         if contained := self._contained(said):
             return Heard("stop", "in_sentence", contained)
         if said in self.start:
-            return Heard("start")
+            return SAID_START
         return Heard("help" if said in self.help else "other")
 
     def _contained(self, said: str) -> tuple[str, ...]:

@@ -220,6 +220,20 @@ async def test_twilios_own_opt_out_keyword_is_a_stop(running: World) -> None:
     assert await blocked(running)
 
 
+async def test_twilios_own_opt_in_keyword_is_a_start(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    await write(running, "STOP")
+    await write(running, "resume", OptOutType="START")
+    assert not await blocked(running)
+    assert running.policy.lifted == [running.policy.stops[0]["stop_id"]]
+
+
+async def test_a_stop_word_stays_a_stop_whatever_twilio_makes_of_it(running: World) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    await write(running, "STOP", OptOutType="START")
+    assert await blocked(running)
+
+
 @pytest.mark.parametrize("heard_by", ["answer", "callback"])
 async def test_a_stop_that_only_the_provider_heard_binds_until_start(
     running: World, heard_by: str
