@@ -125,6 +125,9 @@ async def problems(
         fix = "a number or a date is too large or too small to be stored"
         return Problem(422, "invalid", fix).response()
     except AWAY as error:
+        if error is request.content.exception():
+            # Whoever asked hung up before all was said: nothing is away, and nobody hears this.
+            return Problem(400, "not_json", "the body ended too early").response()
         request.app[SELDOM].warning("database_unreachable", error=type(error).__name__)
         return Problem(503, "unavailable", "it is not known to be stored; send it again").response()
     except Exception as error:

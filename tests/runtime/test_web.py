@@ -1,5 +1,6 @@
 """Doors answer bad input with problem+json that names the field, and never quotes the value."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from uuid import UUID
@@ -128,6 +129,30 @@ async def test_a_database_that_is_away_is_a_503_that_is_logged_once_a_while(
                 assert '"unavailable"' in said
                 assert "secret" not in said
     assert "".join(capsys.readouterr()).count("database_unreachable") == 1
+
+
+async def test_a_client_that_hangs_up_is_no_database_that_is_away(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reading, over = asyncio.Event(), asyncio.Event()
+
+    async def listen(request: web.Request) -> web.Response:
+        reading.set()
+        try:
+            return json_response(await read_json(request, Body))
+        finally:
+            over.set()
+
+    async with (
+        asyncio.timeout(60),
+        serving(application([web.post("/", listen)]), "127.0.0.1", 0) as port,
+    ):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: door\r\nContent-Length: 900\r\n\r\n{")
+        await reading.wait()
+        writer.close()
+        await over.wait()
+    assert "".join(capsys.readouterr()) == ""
 
 
 async def test_a_door_that_must_wait_says_when_to_come_back(door: str) -> None:
