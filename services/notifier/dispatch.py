@@ -36,6 +36,7 @@ class Lane:
         self.capacity = max(1, min(2 * slots, int(2 * rate)))
         self.waiting: deque[Ready] = deque()
         self._hand_off = hand_off
+        self._slots = slots
         self._free = slots
         self._pace = Pace(rate, asyncio.get_running_loop().time())
         self._brake = Brake()
@@ -56,23 +57,28 @@ class Lane:
         """Hand over batches for ever."""
         loop = asyncio.get_running_loop()
         while True:
-            if not self.waiting or not self._free:
+            if not self.waiting or not self._free or self._unanswered:
                 self._changed.clear()
                 await self._changed.wait()
                 continue
+            if self._free < len(self.waiting) and self._free < BATCH:
+                await asyncio.sleep(GROUP_SECONDS)  # a redeem of one costs as much as one of many
             now = loop.time()
             if pause := max(self._brake.wait(now), self._pace.wait(now)):
                 await asyncio.sleep(pause)
                 continue
-            if self._free < len(self.waiting) and self._free < BATCH:
-                await asyncio.sleep(GROUP_SECONDS)  # a redeem of one costs as much as one of many
-            self._start(loop.time())
+            self._start(now)
 
     async def stop(self) -> None:
         """Batches that are being redeemed, then flights, come to their end."""
         while self._batches:
             await asyncio.wait(self._batches)
         await self._hand_off.landed()
+
+    @property
+    def _unanswered(self) -> bool:
+        """The provider fails, and what is under way will tell more of it."""
+        return self._brake.failing and self._free < self._slots
 
     def _start(self, now: float) -> None:
         wanted = self._brake.limit(min(len(self.waiting), self._free, BATCH))

@@ -39,7 +39,11 @@ class Pace:
 
 
 class Brake:
-    """After a failure of the provider itself: wait, longer each time, then try with one message."""
+    """After a failure of the provider itself: wait, longer each time, then try with one message.
+
+    While `failing` nothing else may leave before it is known what became of that one, and of those
+    that were under way: a provider that hangs would be given one on every free connection.
+    """
 
     FIRST_SECONDS = 0.5
     LONGEST_SECONDS = 30.0
@@ -47,6 +51,11 @@ class Brake:
     def __init__(self) -> None:
         self._failures = 0
         self._until = 0.0
+
+    @property
+    def failing(self) -> bool:
+        """Nothing has worked since the last failure."""
+        return self._failures > 0
 
     def hear(self, outcome: Outcome | None, now: float) -> None:
         """What became of a message; what never came to the provider says nothing of it."""
@@ -78,4 +87,4 @@ class Brake:
 
     def limit(self, wanted: int) -> int:
         """All of the wanted, or a single probe."""
-        return min(wanted, 1) if self._failures else wanted
+        return min(wanted, 1) if self.failing else wanted

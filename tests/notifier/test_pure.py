@@ -103,15 +103,15 @@ def test_a_pace_is_never_exceeded_beyond_its_burst(
 
 def test_a_brake_waits_longer_each_time_then_tries_one() -> None:
     brake = Brake()
-    assert brake.limit(50) == 50
+    assert (brake.failing, brake.limit(50)) == (False, 50)
     brake.failed(0.0)
     brake.failed(0.1)  # of the same wave
     assert brake.wait(0.0) == pytest.approx(0.5)
-    assert brake.limit(50) == 1
+    assert (brake.failing, brake.limit(50)) == (True, 1)
     brake.failed(1.0)
     assert brake.wait(1.0) == pytest.approx(1.0)
     brake.worked()
-    assert (brake.wait(1.0), brake.limit(50)) == (0.0, 50)
+    assert (brake.failing, brake.wait(1.0), brake.limit(50)) == (False, 0.0, 50)
 
 
 @pytest.mark.parametrize(

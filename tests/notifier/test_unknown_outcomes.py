@@ -44,6 +44,28 @@ async def test_a_provider_that_answers_nothing_of_use_does_not_get_the_whole_que
     assert len(world.http.requests) == 40
 
 
+async def test_after_a_failure_one_message_tries_and_the_others_wait_for_what_becomes_of_it(
+    world: World,
+) -> None:
+    await world.start(DUNWELL_LOOK_UP_SECONDS="60")
+    borrower = await everywhere(world)
+    failing = allowed(borrower)
+    world.http.lies.append("status:503:")
+    await world.publish(failing)
+    await world.until_state(failing.reminder_id, "unknown")
+    world.http.answering.clear()
+    events = [allowed(borrower) for _ in range(20)]
+    await world.publish(*events)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(world.http.requests) < 2:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)
+    assert len(world.http.requests) == 2
+    world.http.answering.set()
+    for event in events:
+        await world.until_state(event.reminder_id, "accepted")
+
+
 async def as_unknown(world: World, count: int) -> None:
     """So many attempts that the provider took, but nobody knows."""
     await world.start()
