@@ -142,7 +142,16 @@ def _written(outcome: Outcome) -> tuple[State, str | None, str | None, bool | No
 def _seen(completion: Completion) -> Seen:
     state, ref, code, _ = _written(completion.outcome)
     held = completion.held
-    return Seen(held.attempt_id, "answer", state, state, ref or "", code)
+    return Seen(
+        held.attempt_id,
+        "answer",
+        state,
+        state,
+        ref or "",
+        code,
+        spoils_point=_spoils(completion.outcome),
+        opted_out=_opted_out(completion.outcome),
+    )
 
 
 def _spoils(outcome: Outcome) -> bool:

@@ -37,7 +37,7 @@ class Observed(NamedTuple):
 
 
 async def observe(connection: Connection, batch: Sequence[Seen]) -> Observed:
-    """Keep what is new and raise what it proves.
+    """Keep what is new, raise what it proves, and heed what it says of the contact point.
 
     Locks the attempts first: of an answer and a callback that come together neither is lost.
     """
@@ -71,6 +71,11 @@ async def observe(connection: Connection, batch: Sequence[Seen]) -> Observed:
         if (seen.attempt_id, seen.source, seen.provider_ref, seen.status) not in fresh:
             continue
         row = rows[seen.attempt_id]
+        # What is said of the contact point is true whatever has become of the attempt.
+        if seen.spoils_point and seen.code is not None:
+            points.append((row["tenant"], row["contact_point_id"], seen.code))
+        if seen.opted_out:
+            opted_out.append((row["tenant"], row["contact_point_id"], seen.attempt_id, row["at"]))
         state = raised(states[seen.attempt_id], seen.state)
         if state is None:
             continue
@@ -83,14 +88,11 @@ async def observe(connection: Connection, batch: Sequence[Seen]) -> Observed:
             seen.code,
         )
         records.append(receipt(row, state, code=seen.code, outcome=outcome_of(state)))
-        if seen.spoils_point and seen.code is not None:
-            points.append((row["tenant"], row["contact_point_id"], seen.code))
-        if seen.opted_out:
-            opted_out.append((row["tenant"], row["contact_point_id"], seen.attempt_id, row["at"]))
     for stop in sorted(opted_out):  # in one order everywhere, or two batches wait in a circle
         await record_opt_out(connection, *stop)
     if raises:
         await connection.execute(SQL["raise"], *columns(raises.values(), 5))
+    if points:
         at = next(iter(rows.values()))["at"]
         records += await contact_points.spoil(connection, points, at)
     return Observed(records, frozenset(rows), frozenset(raises))

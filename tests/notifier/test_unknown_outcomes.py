@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from services.events.words import Channel
 from services.notifier.sweeps import LOOK_UPS
 from tests.notifier.test_states import PHONE, everywhere, states
@@ -146,6 +148,27 @@ async def test_an_expired_lease_is_unknown_and_the_late_answer_only_an_observati
     (seen,) = await world.owner.fetch("SELECT * FROM notifier.observations")
     assert (seen["source"], seen["state"]) == ("answer", "accepted")
     assert len(world.http.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [("21610", "blocked_at IS NOT NULL"), ("21211", "unusable_code = '21211'")],
+)
+async def test_what_a_late_no_says_of_the_contact_point_is_heard(
+    world: World, code: str, kept: str
+) -> None:
+    await world.start(DUNWELL_LOOK_UP_SECONDS="60")
+    world.http.answering.clear()
+    world.http.lies.append(f'status:400:{{"code":{code},"message":"no","status":400}}')
+    event = allowed(await world.addresses("ref-1", mobile=PHONE))
+    await world.publish(event)
+    await world.until_state(event.reminder_id, "in_flight")
+    await world.owner.execute("UPDATE notifier.attempts SET lease_until = now() - interval '1s'")
+    await world.until_state(event.reminder_id, "unknown")
+    world.http.answering.set()
+    await world.until("SELECT count(*) = 1 FROM notifier.observations WHERE source = 'answer'")
+    assert await world.owner.fetchval(f"SELECT {kept} FROM notifier.contact_points")
+    assert await world.state(event.reminder_id) == "unknown"
 
 
 async def test_a_crash_before_in_flight_is_taken_over_by_epoch(world: World) -> None:
