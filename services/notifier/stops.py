@@ -83,8 +83,11 @@ async def record_opt_out(
 ) -> None:
     """The SMS provider holds a stop that never reached us: it binds as one that did.
 
+    Unless the person has said start since this attempt left: then they said stop before that.
     Nobody is told of a reply: when the person said so, nobody knows.
     """
+    if await connection.fetchval(SQL["started_since"], tenant, point_id, attempt_id):
+        return
     ref = f"refused/{attempt_id}"
     new = await _first_heard(connection, [(tenant, point_id)], ref, SAID_STOP, now)
     await _stop(connection, new, ref, Channel.SMS, now)
@@ -139,7 +142,7 @@ async def _stop(
 async def _start(connection: Connection, replies: Sequence[_Reply], now: datetime) -> list[Record]:
     """Every stop of these contact points ends; and who writes from one can be reached at it."""
     points = [(r.tenant, r.contact_point_id) for r in replies]
-    await connection.execute(SQL["unblock_points"], *columns(points, 2))
+    await connection.execute(SQL["start_points"], *columns(points, 2))
     for ending in ("end_replies", "end_stops", "start_over"):
         await connection.execute(SQL[ending], *columns(points, 2), now)
     return await contact_points.revive(connection, points, now)

@@ -13,14 +13,23 @@ UPDATE contact_points p SET blocked_at = coalesce(p.blocked_at, clock_timestamp(
  WHERE p.tenant = points.tenant AND p.contact_point_id = points.contact_point_id
 RETURNING p.tenant, p.contact_point_id
 
--- unblock_points
+-- started_since
+-- Has the person said start here after this attempt left?  Locks the contact point: a start that is
+-- being written is waited for.
+SELECT p.started_at > a.in_flight_at
+  FROM contact_points p
+  JOIN attempts a USING (tenant)
+ WHERE p.tenant = $1 AND p.contact_point_id = $2 AND a.attempt_id = $3
+   FOR NO KEY UPDATE OF p
+
+-- start_points
 WITH points AS MATERIALIZED (
     SELECT tenant, contact_point_id FROM contact_points
      WHERE (tenant, contact_point_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
      ORDER BY 1, 2
        FOR NO KEY UPDATE
 )
-UPDATE contact_points p SET blocked_at = NULL FROM points
+UPDATE contact_points p SET blocked_at = NULL, started_at = clock_timestamp() FROM points
  WHERE p.tenant = points.tenant AND p.contact_point_id = points.contact_point_id
 
 -- owners

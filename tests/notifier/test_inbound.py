@@ -264,6 +264,26 @@ async def test_a_stop_that_only_the_provider_heard_binds_until_start(
     await running.until_state(again.reminder_id, "accepted")
 
 
+async def test_a_start_is_not_undone_by_what_the_provider_says_of_a_message_before_it(
+    running: World,
+) -> None:
+    borrower = await running.addresses("ref-1", mobile=PHONE)
+    earlier = allowed(borrower)
+    await running.publish(earlier)
+    before = await running.until_state(earlier.reminder_id, "accepted")
+    await write(running, "STOP")
+    await write(running, "START")
+    later = allowed(borrower)
+    await running.publish(later)
+    after = await running.until_state(later.reminder_id, "accepted")
+    for row, binds, stops in ((before, False, 1), (after, True, 2)):
+        sid = row["provider_ref"]
+        assert await call_back(running, row["attempt_id"], "failed", sid, ErrorCode="21610") == 204
+        assert await blocked(running) is binds
+        told = await running.owner.fetchval("SELECT count(*) FROM notifier.forwarded_stops")
+        assert told == stops
+
+
 async def test_an_unsubscribe_link_asks_by_get_and_acts_by_post(running: World) -> None:
     borrower = await running.addresses("ref-1", email="someone@example.com")
     event = allowed(borrower, Channel.EMAIL)
