@@ -220,20 +220,27 @@ RETURNING a.attempt_id, a.tenant, a.reminder_id, a.emission, a.borrower_id, a.pr
           a.channel, a.provider, a.contact_point_id, a.state, a.code, policy.gate_now() AS at
 
 -- take_unknowns
--- Those asked about longest ago, none of them again at once: each has its turn.
-UPDATE attempts a SET looked_up_at = clock_timestamp()
-  FROM (SELECT u.attempt_id, u.tenant, r.allowed, s.key_id, s.sealed
-          FROM attempts u
-          JOIN reminders r USING (tenant, reminder_id)
-          JOIN addresses s ON s.tenant = u.tenant AND s.borrower_id = u.borrower_id
-                AND s.contact_point_id = u.contact_point_id
-         WHERE u.state = 'unknown' AND u.provider = ANY ($1::text[]) AND s.removed_at IS NULL
-           AND u.ended_at < clock_timestamp() - $2::interval
-           AND (u.looked_up_at IS NULL OR u.looked_up_at < clock_timestamp() - $2::interval)
-         ORDER BY u.looked_up_at NULLS FIRST, u.ended_at LIMIT $3
-           FOR UPDATE OF u SKIP LOCKED) AS next
- WHERE a.attempt_id = next.attempt_id AND a.tenant = next.tenant
-RETURNING a.*, next.allowed, next.key_id, next.sealed
+-- Those asked about longest ago, none of them again at once: each has its turn, also one whose address
+-- is gone.  They are picked before anything is joined, or every turn would read all that wait.
+WITH picked AS MATERIALIZED (
+    SELECT u.attempt_id, u.tenant
+      FROM attempts u
+     WHERE u.state = 'unknown' AND u.provider = ANY ($1::text[])
+       AND u.in_flight_at < clock_timestamp() - $2::interval
+       AND (u.looked_up_at IS NULL OR u.looked_up_at < clock_timestamp() - $2::interval)
+     ORDER BY u.looked_up_at NULLS FIRST, u.ended_at LIMIT $3
+       FOR NO KEY UPDATE SKIP LOCKED
+), asked AS (
+    UPDATE attempts a SET looked_up_at = clock_timestamp()
+      FROM picked p
+     WHERE a.attempt_id = p.attempt_id AND a.tenant = p.tenant
+    RETURNING a.*
+)
+SELECT a.*, r.allowed, s.key_id, s.sealed
+  FROM asked a
+  JOIN reminders r USING (tenant, reminder_id)
+  LEFT JOIN addresses s ON s.tenant = a.tenant AND s.borrower_id = a.borrower_id
+        AND s.contact_point_id = a.contact_point_id
 
 -- known_refs
 -- References of other attempts at the same contact point.

@@ -72,6 +72,8 @@ async def look_up(
     askable = {c.provider: c for c in channels.values() if c.facts.look_up is not None}
     rows = await db.fetch(SQL["take_unknowns"], list(askable), after, LOOK_UPS)
     for row in rows:
+        if row["sealed"] is None:  # the address is gone: there is nothing to ask by
+            continue
         seen = await _look_up(db, preparer, askable[row["provider"]], row)
         if seen is not None:
             async with transaction(db) as connection:

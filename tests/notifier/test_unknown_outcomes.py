@@ -79,7 +79,8 @@ async def as_unknown(world: World, count: int) -> None:
     await world.stop()
     await world.owner.execute(
         "UPDATE notifier.attempts a SET state = 'unknown', provider_ref = NULL,"
-        " ended_at = now() - interval '1 minute' + n * interval '1 millisecond'"
+        " in_flight_at = now() - interval '3 minutes',"
+        " ended_at = now() - interval '2 minutes' + n * interval '1 millisecond'"
         " FROM (SELECT attempt_id, row_number() OVER (ORDER BY created_at) AS n"
         " FROM notifier.attempts) AS o"
         " WHERE o.attempt_id = a.attempt_id"
@@ -108,6 +109,19 @@ async def test_an_unknown_that_can_not_be_prepared_starves_no_other(world: World
     await world.start(DUNWELL_LOOK_UP_SECONDS="0.1")
     await world.until_state(newest["reminder_id"], "accepted")
     assert await world.state(oldest["reminder_id"]) == "unknown"
+
+
+async def test_an_unknown_whose_address_is_gone_keeps_no_other_waiting(world: World) -> None:
+    await as_unknown(world, LOOK_UPS + 1)
+    newest = await world.owner.fetchrow(
+        "SELECT reminder_id, borrower_id FROM notifier.attempts ORDER BY ended_at DESC LIMIT 1"
+    )
+    await world.owner.execute(
+        "UPDATE notifier.addresses SET removed_at = now(), sealed = NULL WHERE borrower_id <> $1",
+        newest["borrower_id"],
+    )
+    await world.start(DUNWELL_LOOK_UP_SECONDS="100")  # one turn, and what comes at once after it
+    await world.until_state(newest["reminder_id"], "accepted")
 
 
 async def test_a_look_up_that_finds_the_message_proves_it(world: World) -> None:
