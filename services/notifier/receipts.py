@@ -1,4 +1,7 @@
-"""The two things we tell of an attempt: that it may leave now, and each state it reaches."""
+"""The two things we tell of an attempt: that it may leave now, and each state it reaches.
+
+Told within the transaction that makes it so, and counted once that is committed.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +14,7 @@ from services.events.deliveries import DeliveryAttempted, DeliveryReceipt
 from services.events.words import AttemptState as State
 from services.events.words import Channel, Outcome
 from services.notifier.store import SOURCE, Row
+from services.runtime.database import after_commit
 from services.runtime.metrics import ATTEMPTS
 
 # An intent that found no contact point to try reached no channel either, but its end must be told.
@@ -32,7 +36,7 @@ def receipt(
 ) -> Record:
     """`row` is the attempt's, with `at`, business time; `outcome` if this settles the reminder."""
     provider = row["provider"] or NOWHERE
-    _counter(provider, state).inc()
+    after_commit(_counter(provider, state).inc)
     at: datetime = row["at"]
     return encode(
         DeliveryReceipt(
@@ -59,7 +63,7 @@ def receipt(
 
 def attempted(attempt: DeliveryAttempted) -> Record:
     """The record that goes to the outbox with the commit of IN_FLIGHT."""
-    _counter(attempt.provider, State.IN_FLIGHT).inc()
+    after_commit(_counter(attempt.provider, State.IN_FLIGHT).inc)
     return encode(
         attempt,
         source=SOURCE,

@@ -13,6 +13,7 @@ from services.notifier.callbacks import Callbacks
 from services.notifier.observe import Seen
 from services.notifier.settings import Settings
 from services.runtime import database
+from services.runtime.metrics import ATTEMPTS
 from services.runtime.outbox import Outbox
 from services.runtime.settings import read
 from services.runtime.streams import open_stream
@@ -216,3 +217,22 @@ async def test_callbacks_that_lose_a_deadlock_are_kept_all_the_same(running: Wor
         task.cancel()
     for event in events:
         assert await running.state(event.reminder_id) == "delivered"
+
+
+async def test_what_a_callback_tells_is_counted_once_though_it_is_written_twice(
+    running: World,
+) -> None:
+    event, row = await sent(running)
+    counter = ATTEMPTS.labels("twilio", "undelivered")._value
+    before = counter.get()
+    # It has raised the attempt, and waits for the number, when it loses.
+    lock = "SELECT FROM notifier.{} FOR UPDATE"
+    async with deadlocked(running, lock.format("contact_points"), lock.format("attempts")):
+        answer = asyncio.create_task(
+            call_back(
+                running, row["attempt_id"], "undelivered", row["provider_ref"], ErrorCode="30005"
+            )
+        )
+    assert await answer == 204
+    assert await running.state(event.reminder_id) == "undelivered"
+    assert counter.get() == before + 1
