@@ -213,7 +213,7 @@ class SteppedClock(SettingsError):
 
 async def refuse_stepped_clock(db: Pool, settings: Settings) -> None:
     """A demo's or a test's database sends to the sandbox on this machine, or to nobody."""
-    async with db.acquire() as connection:
+    async with database.connected(db) as connection:
         if not await clock.is_stepped(connection):
             return
     foreign = settings.foreign_providers()

@@ -14,7 +14,7 @@ from services.notifier.addresses import Address, GivenAddress, InvalidAddress, n
 from services.notifier.intake import Intake
 from services.notifier.store import SQL, Row
 from services.runtime.apikeys import ApiKeys
-from services.runtime.database import Pool
+from services.runtime.database import Pool, connected
 from services.runtime.identity import surrogate
 from services.runtime.web import FieldError, Problem, described, json_response, read_json
 
@@ -67,7 +67,8 @@ def lender_routes(
     async def get_attempt(request: web.Request) -> web.Response:
         tenant = await api_keys.tenant(request, "ingest")
         attempt_id = _id(request, "attempt_id")
-        row = await db.fetchrow(SQL["attempt"], attempt_id, tenant)
+        async with connected(db) as connection:
+            row = await connection.fetchrow(SQL["attempt"], attempt_id, tenant)
         if row is None:
             raise Problem(404, "no_such_attempt", "this tenant has no attempt of that id")
         return json_response(_shown(row))
@@ -75,7 +76,8 @@ def lender_routes(
     async def get_attempts(request: web.Request) -> web.Response:
         tenant = await api_keys.tenant(request, "ingest")
         reminder_id = _id(request, "reminder_id")
-        rows = await db.fetch(SQL["attempts_of_reminder"], tenant, reminder_id)
+        async with connected(db) as connection:
+            rows = await connection.fetch(SQL["attempts_of_reminder"], tenant, reminder_id)
         return json_response({"reminder_id": reminder_id, "attempts": [_shown(r) for r in rows]})
 
     return [

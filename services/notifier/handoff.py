@@ -24,7 +24,7 @@ from services.notifier.receipts import attempted, booked, receipt
 from services.notifier.store import SQL, Held, put_back, refuse
 from services.runtime import log, outbox
 from services.runtime.crashpoints import reach
-from services.runtime.database import Pool, transaction
+from services.runtime.database import Pool, connected, transaction
 from services.runtime.metrics import ATTEMPTS, PERMITS_MISSING, start_at_zero
 from services.runtime.outbox import Outbox
 from services.runtime.queries import columns
@@ -225,7 +225,8 @@ class HandOff:
     async def _call_back(self, held: Sequence[Held]) -> None:
         """Which of these are in flight after all?  Nothing of them was written, and we know it."""
         try:
-            rows = await self._db.fetch(SQL["still_flying"], *columns(held, 3))
+            async with connected(self._db) as connection:
+                rows = await connection.fetch(SQL["still_flying"], *columns(held, 3))
         except Exception as error:
             # Their leases will expire: unknown, which is right for what nobody knows.
             log.get().error("flight_left", error=type(error).__name__, count=len(held))
@@ -290,5 +291,5 @@ def log_failure(task: asyncio.Task[None]) -> None:
 
 async def put_back_now(db: Pool, held: Sequence[Held], wait: timedelta) -> None:
     if held:
-        async with db.acquire() as connection:
+        async with connected(db) as connection:
             await put_back(connection, held, wait)

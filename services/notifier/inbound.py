@@ -10,7 +10,7 @@ from services.notifier.callbacks import Signatures
 from services.notifier.replies import SAID_START, SAID_STOP, Heard, Vocabulary
 from services.notifier.stops import Forwarder, Points, record_reply
 from services.runtime import clock, outbox
-from services.runtime.database import Pool, repeating, transaction
+from services.runtime.database import Pool, connected, repeating, transaction
 from services.runtime.metrics import CALLBACKS
 from services.runtime.outbox import Outbox
 from services.runtime.web import Problem
@@ -33,7 +33,8 @@ class Inbound:
             address = normalise(GivenAddress(kind=PointKind.MOBILE, value=number))
         except InvalidAddress:
             return []
-        tenants = [row["tenant"] for row in await self._db.fetch(SQL["tenants"])]
+        async with connected(self._db) as connection:
+            tenants = [row["tenant"] for row in await connection.fetch(SQL["tenants"])]
         return [(t, contact_point_id(self._identity_key, t, address)) for t in tenants]
 
     async def heard(

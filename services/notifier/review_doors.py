@@ -8,7 +8,7 @@ from services.notifier import reviews
 from services.notifier.reviews import ReviewAnswer, Settlement, Settling
 from services.notifier.stops import Forwarder
 from services.runtime.apikeys import ApiKeys
-from services.runtime.database import Pool, repeating, transaction
+from services.runtime.database import Pool, connected, repeating, transaction
 from services.runtime.web import invalid, json_response, path_id, read_json
 
 _LISTS: dict[str, Any] = {"open": reviews.waiting, "settled": reviews.settled}
@@ -20,7 +20,7 @@ def review_routes(db: Pool, forwarder: Forwarder, api_keys: ApiKeys) -> list[web
         state = request.query.get("state", "open")
         if state not in _LISTS:
             raise invalid("state", "is none of ours", f"use one of: {', '.join(_LISTS)}")
-        async with db.acquire() as connection:
+        async with connected(db) as connection:
             return json_response({"reviews": await _LISTS[state](connection, tenant)})
 
     async def confirm(request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.runtime import clock, metrics, queries
-from services.runtime.database import Connection, Pool
+from services.runtime.database import Connection, Pool, connected
 from services.runtime.web import Problem
 
 SQL = queries.load(Path(__file__).with_name("reviews.sql"))
@@ -47,7 +47,8 @@ async def waiting(connection: Connection, tenant: str) -> list[dict[str, Any]]:
 
 async def measure(db: Pool) -> bool:
     """How many wait, of all tenants; a sweep."""
-    metrics.OPEN_REVIEWS.set(await db.fetchval(SQL["count_open_reviews"]))
+    async with connected(db) as connection:
+        metrics.OPEN_REVIEWS.set(await connection.fetchval(SQL["count_open_reviews"]))
     return False
 
 

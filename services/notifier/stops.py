@@ -19,7 +19,7 @@ from services.notifier import contact_points
 from services.notifier.replies import SAID_STOP, Heard
 from services.notifier.store import SOURCE, Row
 from services.runtime import log, queries
-from services.runtime.database import Connection, Pool
+from services.runtime.database import Connection, Pool, connected
 from services.runtime.queries import columns
 
 SQL = queries.load(Path(__file__).with_name("stops.sql"))
@@ -191,7 +191,8 @@ class Forwarder:
     async def forward(self) -> bool:
         """Everything that waits, oldest first; True if there may be more."""
         async with self._turn:
-            rows = await self._db.fetch(SQL["stops_to_forward"], FORWARD_BATCH, REFUSED_WAIT)
+            async with connected(self._db) as connection:
+                rows = await connection.fetch(SQL["stops_to_forward"], FORWARD_BATCH, REFUSED_WAIT)
             try:
                 for row in rows:
                     await self._forward(row)
@@ -201,15 +202,18 @@ class Forwarder:
 
     async def _forward(self, row: Row) -> None:
         """The stop, then its end; a no to either is kept, and nobody behind it waits."""
-        key = row["tenant"], row["stop_id"]
         if row["recorded_at"] is None:
             if not await self._post("/v1/stops", _recorded(row)):
-                await self._db.execute(SQL["stop_refused"], *key)
+                await self._note("stop_refused", row)
                 return
-            await self._db.execute(SQL["stop_recorded"], *key)
+            await self._note("stop_recorded", row)
         if row["ended_at"] is not None:
             taken = await self._post(f"/v1/stops/{row['stop_id']}:lift", _lifted(row))
-            await self._db.execute(SQL["stop_lifted" if taken else "stop_refused"], *key)
+            await self._note("stop_lifted" if taken else "stop_refused", row)
+
+    async def _note(self, what: str, row: Row) -> None:
+        async with connected(self._db) as connection:
+            await connection.execute(SQL[what], row["tenant"], row["stop_id"])
 
     async def _post(self, path: str, event: StopRecorded | StopLifted) -> bool:
         """False: policy refuses this one; _NotNow: it would take none."""

@@ -16,7 +16,7 @@ from services.notifier.prepare import Preparer, message_of
 from services.notifier.receipts import receipt
 from services.notifier.store import SQL, Held, Row, decode_allowed
 from services.runtime import log, outbox
-from services.runtime.database import Pool, transaction
+from services.runtime.database import Pool, connected, transaction
 
 BATCH = 500
 LOOK_UPS = 20
@@ -70,7 +70,8 @@ async def look_up(
 ) -> bool:
     """Ask providers that can be asked.  Finding a message is proof; not finding it is none."""
     askable = {c.provider: c for c in channels.values() if c.facts.look_up is not None}
-    rows = await db.fetch(SQL["take_unknowns"], list(askable), after, LOOK_UPS)
+    async with connected(db) as connection:
+        rows = await connection.fetch(SQL["take_unknowns"], list(askable), after, LOOK_UPS)
     for row in rows:
         if row["sealed"] is None:  # the address is gone: there is nothing to ask by
             continue
@@ -82,9 +83,10 @@ async def look_up(
 
 
 async def _look_up(db: Pool, preparer: Preparer, channel: Channel, row: Row) -> Seen | None:
-    refs = await db.fetch(
-        SQL["known_refs"], row["tenant"], row["contact_point_id"], row["attempt_id"]
-    )
+    async with connected(db) as connection:
+        refs = await connection.fetch(
+            SQL["known_refs"], row["tenant"], row["contact_point_id"], row["attempt_id"]
+        )
     try:
         ready = preparer.prepare(_as_claimed(row))
         ref = await channel.look_up(

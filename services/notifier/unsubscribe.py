@@ -17,7 +17,7 @@ from services.notifier.prepare import unsubscribe_signature
 from services.notifier.replies import SAID_STOP
 from services.notifier.stops import Points
 from services.notifier.store import SQL
-from services.runtime.database import Pool
+from services.runtime.database import Pool, connected
 from services.runtime.languages import preferred
 from services.runtime.metrics import CALLBACKS
 
@@ -82,7 +82,8 @@ def unsubscribe_routes(db: Pool, inbound: Inbound, key: bytes) -> Sequence[web.R
         attempt_id = attempt_of(request)
         if attempt_id is None:
             return _page(request, "wrong", 404)
-        rows = await db.fetch(SQL["contact_point_of"], attempt_id)
+        async with connected(db) as connection:
+            rows = await connection.fetch(SQL["contact_point_of"], attempt_id)
         points: Points = [(row["tenant"], row["contact_point_id"]) for row in rows]
         if not points:
             return _page(request, "unknown", 404)
