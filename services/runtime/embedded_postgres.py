@@ -43,7 +43,8 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+# Its data may lie in memory, where a log of a gigabyte is much; a checkpoint waits for no disk.
+_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 
 
 class EmbeddedPostgres:
