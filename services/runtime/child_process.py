@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -32,6 +33,10 @@ if os.getppid() == parent:
 # Below the ports that systems give to outgoing connections (32768 and up on Linux): one of those
 # may be taken between our looking and a process's listening.
 _PORTS = range(20_000, 32_000)
+# What is held of the ports given out last, so that no other process of ours is given one of them
+# before something listens there, or while it is restarted.
+_held: deque[socket.socket] = deque()
+_HELD = 64
 
 
 def start_child(
@@ -81,12 +86,27 @@ async def wait_for_child(process: subprocess.Popen[bytes], seconds: float) -> in
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct TCP ports of this machine that nobody listens on."""
+    """Distinct TCP ports of this machine that nobody listens on, and nobody else was just given."""
     found: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):
         if len(found) == count:
             break
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _hold(port)
             found.append(port)
+    while len(_held) > _HELD:
+        _held.popleft().close()
     return found
+
+
+def _hold(port: int) -> None:
+    """By a name that lives as long as this process; OSError if another has it."""
+    if sys.platform == "linux":  # only there a Unix socket's name needs no file
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0dunwell-port-{port}")
+        except OSError:
+            name.close()
+            raise
+        _held.append(name)
