@@ -1,6 +1,7 @@
 """Child processes that never outlive their parent: started, ended, and free ports for them."""
 
 import asyncio
+import atexit
 import contextlib
 import os
 import random
@@ -95,8 +96,7 @@ def free_ports(count: int) -> list[int]:
             probe.bind(("127.0.0.1", port))
             _hold(port)
             found.append(port)
-    while len(_held) > _HELD:
-        _held.popleft().close()
+    _let_go(_HELD)
     return found
 
 
@@ -110,3 +110,9 @@ def _hold(port: int) -> None:
             name.close()
             raise
         _held.append(name)
+
+
+@atexit.register
+def _let_go(most: int = 0) -> None:
+    while len(_held) > most:
+        _held.popleft().close()
