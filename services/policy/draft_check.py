@@ -89,17 +89,15 @@ def check(pack: Pack, others: Sequence[Pack], cases: str, cases_file: str) -> Ch
 def _apart(pack: Pack, others: Sequence[Pack]) -> list[str]:
     """What is wrong with it in the first place where it can't be asked with the packs in force."""
     places = jurisdictions.load()
-    placed = {name for packs in places.values() for name in packs}
     beside = {each.id: each for each in others}
-    anywhere = [each for each in others if each.id not in placed]
     tried = set()
     for place in jurisdictions.everywhere(places):
-        there = jurisdictions.governing(places, beside, *place)
+        there = jurisdictions.asked(places, beside, *place)
         if not there or there in tried:
             continue
         tried.add(there)
         try:
-            compile_rules([*(beside[name] for name in there), *anywhere, pack])
+            compile_rules([*(beside[name] for name in there), pack])
         except PackError as error:
             where = f"for a borrower in {jurisdictions.named(*place)}, where packs in force are"
             fix = "define the calendar in the pack itself, under `calendars`"

@@ -54,6 +54,17 @@ def governing(
     return tuple(pack for pack in _once(known, within) if pack in active)
 
 
+def asked(
+    places: Places, active: Collection[str], country: str, subdivision: str | None, city: str | None
+) -> tuple[str, ...]:
+    """The active packs that are asked of a borrower there: those that govern, and beside them those
+    of no place.  House rules and a tenant's own are no law of a place, and hold in all.
+    """
+    found = governing(places, active, country, subdivision, city)
+    placed = {pack for packs in places.values() for pack in packs}
+    return (*found, *(pack for pack in active if pack not in placed)) if found else ()
+
+
 def everywhere(places: Places) -> Iterator[Place]:
     """A place for every set of packs that may govern together: each of the table, and in each
     country and subdivision one that the table doesn't have ("US-other", "US-NY/other").

@@ -35,7 +35,6 @@ class RuleSets:
 
     def __init__(self, places: Places, always: str | None = None) -> None:
         self._places = places
-        self._placed = {pack for packs in places.values() for pack in packs}
         text = ALWAYS.read_text(encoding="utf-8") if always is None else always
         self.always: PackVersion = (ALWAYS_ID, hash_of(text))
         self._texts: dict[PackVersion, str] = {self.always: text}
@@ -137,11 +136,8 @@ class RuleSets:
         packs = self._governing.get((*place, active))
         if packs is None:
             versions = dict(active)
-            asked = jurisdictions.governing(self._places, versions, *place)
-            found = [(pack, versions[pack]) for pack in asked]
-            if found:  # house rules and a tenant's own are no law of a place, and hold in all
-                found += [v for v in versions.items() if v[0] not in self._placed]
-            packs = tuple(sorted(found))
+            asked = jurisdictions.asked(self._places, versions, *place)
+            packs = tuple(sorted((pack, versions[pack]) for pack in asked))
             if len(self._governing) > 10_000:  # places are few, but a lender may send nonsense
                 self._governing.clear()
             self._governing[(*place, active)] = packs
