@@ -94,8 +94,8 @@ async def test_postgresql_may_restart_under_load(empty_kafka: str, tmp_path: Pat
 
 
 async def _again(url: str) -> asyncpg.Connection:
-    for _ in range(100):
+    for _ in range(600):
         with contextlib.suppress(OSError, asyncpg.PostgresError):
             return await asyncpg.connect(url)
         await asyncio.sleep(0.1)
-    raise AssertionError("PostgreSQL did not come back in 10 s")
+    raise AssertionError("PostgreSQL did not come back in 60 s")

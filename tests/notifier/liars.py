@@ -21,6 +21,7 @@ class HttpLiar:
         self.lies_by_to: dict[str, str] = {}
         self.answering = asyncio.Event()  # cleared: every request waits for its answer
         self.answering.set()
+        self.silent = asyncio.Event()  # set when somebody is left without an answer
         self.port = 0
         self.listed: list[dict[str, str]] = []
         self._writers: set[asyncio.StreamWriter] = set()
@@ -85,7 +86,8 @@ class HttpLiar:
                 return False
             case "hang":
                 self.listed.append({"sid": yes["sid"], "body": fields["body"], "to": fields["to"]})
-                await asyncio.sleep(30)
+                self.silent.set()
+                await asyncio.Event().wait()
                 return False
             case "truncated":
                 text = json.dumps(yes).encode()
@@ -149,6 +151,7 @@ class SmtpLiar:
         self.mails: list[bytes] = []
         self.connections = 0
         self.lies: dict[str, str] = {}
+        self.silent = asyncio.Event()  # set when somebody is left without an answer
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -192,7 +195,8 @@ class SmtpLiar:
             case "close":
                 return False
             case "hang":
-                await asyncio.sleep(30)
+                self.silent.set()
+                await asyncio.Event().wait()
                 return False
             case _:
                 writer.write(lie.encode() + b"\r\n")

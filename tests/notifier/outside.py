@@ -13,6 +13,7 @@ from services.notifier.channels.google_token import GoogleToken, read_service_ac
 from services.notifier.channels.smtp_email import SmtpEmail
 from services.notifier.channels.transport import open_transport
 from services.notifier.channels.twilio_sms import TwilioSms
+from tests.loop_time import standing_at
 from tests.notifier.google_key import service_account
 from tests.notifier.liars import HttpLiar, SmtpLiar
 
@@ -38,8 +39,23 @@ class Outside:
         return len(self.mail.mails) if self.name == "email" else len(self.http.requests)
 
     async def send(self, seconds: float = 30.0, **wanted: object) -> Outcome:
-        now = asyncio.get_running_loop().time()
-        return await call(self.channel, message(self.name, **wanted), deadline(now + seconds))
+        """What the channel says. Its time is over as soon as the provider falls silent."""
+        end = asyncio.get_running_loop().time() + seconds
+        sending = asyncio.create_task(
+            call(self.channel, message(self.name, **wanted), deadline(end))
+        )
+        silence = asyncio.create_task(self._silence())
+        await asyncio.wait([sending, silence], return_when=asyncio.FIRST_COMPLETED)
+        silence.cancel()
+        if sending.done():
+            return await sending
+        with standing_at(end):
+            return await sending
+
+    async def _silence(self) -> None:
+        liar = self.mail if self.name == "email" else self.http
+        await liar.silent.wait()
+        liar.silent.clear()
 
 
 def message(name: str, **wanted: object) -> Message:

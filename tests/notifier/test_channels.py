@@ -11,6 +11,7 @@ from services.notifier.channels import Accepted, Deadline, NotSent, Rejected, Un
 from services.notifier.channels.call import call
 from services.notifier.channels.google_token import read_service_account
 from services.runtime.child_process import free_ports
+from tests.loop_time import standing_at
 from tests.notifier.google_key import service_account
 from tests.notifier.liars import HttpLiar, serving
 from tests.notifier.outside import ALL, HTTP, Open, channel_to, deadline, message
@@ -39,7 +40,7 @@ async def test_a_refused_connection_is_not_sent(tmp_path: Path, name: str) -> No
         url = f"http://127.0.0.1:{port}"
         async with channel_to(name, url, port, tmp_path) as channel:
             now = asyncio.get_running_loop().time()
-            answer = await call(channel, message(name), deadline(now + 4))
+            answer = await call(channel, message(name), deadline(now + 30))
     assert isinstance(answer, NotSent)
 
 
@@ -73,7 +74,7 @@ async def test_an_answer_that_is_neither_yes_nor_a_documented_no_is_unknown(
     world = await outside(name)
     await world.send()  # a warm connection: the one on which clients re-send
     world.http.lies.append(lie)
-    answer = await world.send(1.0)
+    answer = await world.send()
     assert isinstance(answer, Unknown)
     assert world.requests == 2, "written once"
     assert isinstance(await world.send(), Accepted), "the next message is not disturbed"
@@ -206,11 +207,10 @@ async def test_a_token_that_does_not_come_in_time_leaves_nothing_unknown(
     outside: Open, tmp_path: Path
 ) -> None:
     world = await outside("push")
-    over, asked = asyncio.Event(), 0
+    over, asked = asyncio.Event(), asyncio.Semaphore(0)
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
+        asked.release()
         await over.wait()
         writer.close()
 
@@ -219,8 +219,15 @@ async def test_a_token_that_does_not_come_in_time_leaves_nothing_unknown(
         world.channel._token._account = read_service_account(  # type: ignore[attr-defined]
             service_account(tmp_path, f"http://127.0.0.1:{port}/token")
         )
-        answers = await asyncio.gather(*(world.send(1.0) for _ in range(3)))
-        assert asked == 1  # all three waited for the same answer
+        end = asyncio.get_running_loop().time() + 1000
+        sending = [
+            asyncio.create_task(call(world.channel, message("push"), deadline(end)))
+            for _ in range(3)
+        ]
+        await asked.acquire()
+        with standing_at(end):
+            answers = await asyncio.gather(*sending)
+        assert asked.locked()  # all three waited for the same answer
         over.set()
     assert answers == [NotSent("no_token")] * 3
     assert world.requests == 0

@@ -16,7 +16,7 @@ async def test_mail_that_fails_before_its_data_is_not_sent(
 ) -> None:
     world = await outside("email")
     world.mail.lies[stage] = lie
-    answer = await world.send(0.5)
+    answer = await world.send()
     assert isinstance(answer, NotSent)
     assert world.requests == 0
     assert isinstance(await world.send(), Accepted)
@@ -27,7 +27,7 @@ async def test_mail_whose_final_dot_is_not_answered_is_unknown(outside: Open, li
     world = await outside("email")
     await world.send()
     world.mail.lies["dot"] = lie
-    answer = await world.send(0.5)
+    answer = await world.send()
     assert isinstance(answer, Unknown)
     assert world.requests == 2
     assert isinstance(await world.send(), Accepted)

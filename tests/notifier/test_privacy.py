@@ -1,6 +1,5 @@
 """Canaries: addresses go to providers and into sealed columns, and nowhere else."""
 
-import asyncio
 import logging
 
 import pytest
@@ -39,14 +38,10 @@ async def test_no_canary_leaves_the_sealed_column(
         "/v1/borrowers/ref-canary/contact-points",
         {"version": 9, "contact_points": [{"kind": MAIL, "value": PHONE}]},
     )
-    for _ in range(300):
-        open_ = await world.owner.fetchval(
-            "SELECT count(*) FROM notifier.attempts WHERE state IN ('intent', 'in_flight')"
-        )
-        reminders = await world.owner.fetchval("SELECT count(*) FROM notifier.reminders")
-        if reminders == 9 and not open_:
-            break
-        await asyncio.sleep(0.05)
+    await world.until(
+        "SELECT (SELECT count(*) FROM notifier.reminders) = 9 AND NOT EXISTS"
+        " (SELECT FROM notifier.attempts WHERE state IN ('intent', 'in_flight'))"
+    )
     assert world.http.requests
     assert world.mail.mails
     metrics = generate_latest(REGISTRY)

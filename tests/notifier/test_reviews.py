@@ -15,7 +15,7 @@ from services.notifier.reviews import measure
 from services.runtime import apikeys, metrics
 from services.runtime.database import pool
 from tests.notifier.test_inbound import PHONE, blocked, write
-from tests.notifier.world import PEPPER, TENANT, World
+from tests.notifier.world import PATIENCE_SECONDS, PEPPER, TENANT, World
 
 WORDS = load_vocabulary()
 DOUBTFUL = "How do I stop the late fees, Wilhelmina asks"
@@ -165,7 +165,7 @@ async def test_a_lift_that_policy_can_not_hear_reaches_it_later(running: World) 
     assert (await settle(running, review, "lift"))[0] == 200
     assert running.policy.lifted == []
     running.policy.away = False
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not running.policy.lifted:
             await asyncio.sleep(0.02)
 

@@ -11,7 +11,7 @@ from services.events.permits import Verdict
 from services.events.words import Channel
 from services.runtime.metrics import PERMITS_MISSING, REGISTRY
 from tests.notifier.test_inbound import write
-from tests.notifier.world import World, allowed, cancelled, refusal
+from tests.notifier.world import PATIENCE_SECONDS, World, allowed, cancelled, refusal
 
 PHONE, MAIL, TOKEN = "+12025550143", "someone@example.com", "device-token"
 
@@ -282,8 +282,6 @@ async def test_permits_that_policy_refuses_are_counted_and_told_once(
 async def test_what_an_alarm_looks_at_is_there_before_it_happens(
     running: World, metric: str, labels: dict[str, str]
 ) -> None:
-    for _ in range(500):  # topics are looked at once the doors are open
-        if REGISTRY.get_sample_value(metric, labels) is not None:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(metric)
+    async with asyncio.timeout(PATIENCE_SECONDS):  # topics are looked at once the doors are open
+        while REGISTRY.get_sample_value(metric, labels) is None:
+            await asyncio.sleep(0.01)

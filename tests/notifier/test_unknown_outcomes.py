@@ -255,11 +255,9 @@ async def test_a_higher_emission_takes_an_intent_over(running: World) -> None:
     await running.publish(event)
     await running.until_state(event.reminder_id, "intent")
     await running.publish(allowed(event.borrower_id, reminder_id=event.reminder_id, emission=2))
-    for _ in range(200):
-        (row,) = await running.attempts(event.reminder_id)
-        if row["emission"] == 2:
-            break
-        await asyncio.sleep(0.02)
+    await running.until(
+        "SELECT emission = 2 FROM notifier.attempts WHERE reminder_id = $1", event.reminder_id
+    )
     running.policy.status = 200
     row = await running.until_state(event.reminder_id, "accepted")
     assert row["emission"] == 2

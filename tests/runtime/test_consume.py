@@ -187,24 +187,24 @@ async def test_a_failure_of_the_surroundings_is_waited_out(streams: Streams, poo
 
 async def test_a_former_owner_commits_nothing(streams: Streams, pool: Pool) -> None:
     """Somebody raises the epochs while a batch is in the handler's hands."""
-    handled = 0
+    in_force = "SELECT max(epoch) FROM stream_positions"
+    handled: list[int] = []
 
     async def robbed(connection: Connection, batch: Sequence[Envelope]) -> Sequence[Rejection]:
-        nonlocal handled
-        handled += 1
+        handled.append(await connection.fetchval(in_force))
         return await note(connection, batch)
 
     async with consuming(streams, pool, robbed) as stream:
         await publish(stream, [cancelled(101)])
         await until(pool, "SELECT count(*) FROM seen", 1)
         await pool.execute("UPDATE stream_positions SET epoch = epoch + 1")
+        stolen = await pool.fetchval(in_force)
         await publish(stream, [cancelled(102)])
-        await asyncio.sleep(1)
-        # Fenced: the guard came first, so the handler was not even asked.
-        assert handled == 1
-        assert await pool.fetchval("SELECT count(*) FROM seen") == 1
-        # Nobody else has it: after a heartbeat we take it again.
         await until(pool, "SELECT count(*) FROM seen", 2)
+    # Fenced: the guard comes first, so the handler was not even asked. Nobody else has the
+    # partition: after a heartbeat we take it again, with an epoch above the thief's.
+    assert len(handled) == 2
+    assert handled[1] > stolen
     assert await pool.fetchval("SELECT count(*) FROM seen") == 2
 
 

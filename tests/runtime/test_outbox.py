@@ -49,7 +49,7 @@ async def relaying(pool: Pool, producer: Producer, relays: int = 1) -> AsyncIter
 
 
 async def until_empty(pool: Pool) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while await pool.fetchval("SELECT count(*) FROM outbox"):
         assert time.monotonic() < deadline, "the outbox does not empty"
         await asyncio.sleep(0.02)
