@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from services.policy import upkeep
@@ -183,6 +184,39 @@ async def test_what_is_held_is_asked_again_when_a_recorded_activation_begins_and
     await world.at(ends)
     await upkeep._sweep_once(world.db, world.rule_sets, world.outbox)
     assert await world.owner.fetchval(hours) == 1
+
+
+async def test_what_is_hastened_is_locked_in_the_order_in_which_everybody_locks_it(
+    world: World, database: Database
+) -> None:
+    """Who held the later row while waiting for the earlier would be in a circle with others."""
+    await world.person("ada")
+    await world.send("reminder.due", due("ada"), due("ada"), due("ada"))
+    early, *_, late = sorted([row["reminder_id"] for row in await world.rows("held")])
+    # Written anew, the row that comes first in key order lies last in the table and its indexes.
+    await world.owner.execute(
+        "UPDATE policy.held SET retry_at = retry_at + interval '1 s' WHERE reminder_id = $1", early
+    )
+    lock = "SELECT FROM policy.held WHERE reminder_id = $1 FOR UPDATE"
+    asking = Activation(pack="us-fed", by="ann", approved_by="bob")
+    other = await asyncpg.connect(database.admin_dsn)
+
+    async def begin() -> None:
+        async with transaction(world.db) as connection:
+            # An index may happen to give the order by itself.
+            await connection.execute("SET LOCAL enable_indexscan = off")
+            await activate(connection, world.rule_sets, TENANT, asking, sandbox=True)
+
+    try:
+        async with other.transaction():
+            await other.execute(lock, early)
+            activating = asyncio.create_task(begin())
+            while not await world.owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+            await other.execute(f"{lock} NOWAIT", late)
+        await activating
+    finally:
+        await other.close()
 
 
 async def test_an_activation_needs_a_second_person(world: World) -> None:
