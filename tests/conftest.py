@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from deploy.kafka.broker import KafkaBroker
 from deploy.kafka.fetch import KafkaUnavailable, jars, java
@@ -21,6 +23,7 @@ from tests.database import PASSWORDS, Database
 from tests.memory import data_folder
 
 TEMPLATE = "dunwell_template"
+PATIENCE_SECONDS = 60.0
 # What takes minutes begins first, so that at the end no worker waits for another.
 LONG = ("tests/faults/", "tests/e2e/", "tests/runtime/", "tests/deploy/", "tests/openapi/")
 EXTERNAL_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
@@ -97,15 +100,26 @@ def kafka(request: pytest.FixtureRequest) -> str:
 
 
 async def _without_topics(broker: KafkaBroker) -> str:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            await _delete_topics(broker)
+            return broker.bootstrap_servers
+        except KafkaError:  # for a moment the broker is no member of its own cluster
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(0.5)
+
+
+async def _delete_topics(broker: KafkaBroker) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
-    await admin.start()
     try:
+        await admin.start()
         while topics := [name for name in await admin.list_topics() if not name.startswith("__")]:
             await admin.delete_topics(topics)
             await asyncio.sleep(0.05)
     finally:
         await admin.close()
-    return broker.bootstrap_servers
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ STOP_SECONDS = 20.0
 CLUSTER_ID = "ZHVud2VsbC1icm9rZXIhIQ"  # any 16 bytes in URL-safe base64
 
 # One node is its own quorum: replication of 1, no wait for more group members, small index files,
-# and a killed broker's registration forgotten after 2 s instead of 9.
+# and a killed broker's registration forgotten after 5 s instead of 9.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -37,7 +37,7 @@ log.dirs={logs}
 auto.create.topics.enable=false
 auto.leader.rebalance.enable=false
 broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=2000
+broker.session.timeout.ms=5000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.cleaner.dedupe.buffer.size=8388608
