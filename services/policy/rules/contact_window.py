@@ -2,13 +2,15 @@
 borrower wishes.
 """
 
+from functools import lru_cache
 from typing import Annotated
 
 from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection
 from services.policy.blocks.durations import Calendars, named
 from services.policy.blocks.hours import Hours, WeeklyHours, recurring
-from services.policy.blocks.localtime import ALWAYS, DAY, NEVER, UnknownZone, Zone, seconds, zone
+from services.policy.blocks.localtime import ALWAYS, NEVER, UnknownZone, Zone, seconds, zone
 from services.policy.blocks.sentences import day_in_words, moment, reading
+from services.policy.blocks.stretches import Stretches
 from services.policy.blocks.zones import EVERY_CANDIDATE, ZonePolicy, Zones
 from services.policy.facts import FactsError, Preference
 from services.policy.question import Question
@@ -52,24 +54,16 @@ def contact_window(rule: ContactWindow, calendars: Calendars) -> Bind:
 class Window:
     """Closed at `t` if it is closed in any of the zones."""
 
-    __slots__ = ("_days", "_hours", "_zones")
+    __slots__ = ("_hours", "_zones", "blocks", "changes")
 
     def __init__(self, hours: WeeklyHours, zones: Zones) -> None:
         self._hours = hours
         self._zones = zones
-        self._days: dict[int, tuple[tuple[int, bool], ...]] = {}
+        closed = Stretches(self._closed, zones, hours.marks, days=1_000)
+        self.blocks, self.changes = closed.holds, closed.changes
 
-    def blocks(self, t: int) -> bool:
-        for end, closed in self._days.get(t // DAY) or self._explore(t // DAY):
-            if t < end:
-                return closed
-        raise AssertionError("the stretches of a UTC day cover it")
-
-    def changes(self, t: int) -> int:
-        for end, _ in self._days.get(t // DAY) or self._explore(t // DAY):
-            if t < end:
-                return end
-        raise AssertionError("the stretches of a UTC day cover it")
+    def _closed(self, t: int) -> bool:
+        return not all(self._hours.is_open(each, t) for each in self._zones)
 
     def objection(self, t: int) -> Objection:
         closed = [each for each in self._zones if not self._hours.is_open(each, t)]
@@ -106,31 +100,14 @@ class Window:
             return day
         return day - 1 if self._hours.barred_over_midnight(day, here.clock(t)) else None
 
-    def _explore(self, utc_day: int) -> tuple[tuple[int, bool], ...]:
-        """The stretches of a UTC day, each with its end and whether it is closed; kept, for most
-        questions are about the same few days."""
-        t, end = utc_day * DAY, utc_day * DAY + DAY
-        stretches: list[tuple[int, bool]] = []
-        while t < end:
-            closed = not all(self._hours.is_open(each, t) for each in self._zones)
-            t = min(end, *(each.next_mark(t, self._hours.marks) for each in self._zones))
-            if stretches and stretches[-1][1] == closed:
-                stretches.pop()
-            stretches.append((t, closed))
-        if len(self._days) > _REMEMBERED_DAYS:
-            self._days.clear()
-        found = self._days[utc_day] = tuple(stretches)
-        return found
 
-
-_REMEMBERED_DAYS = 1_000
 _RANKS = {"holiday": 0, "closed_day": 1, "outside_contact_window": 2}
 
 
 def _wishes(question: Question, zones: Zones) -> Bar | None:
     """The window of the borrower's own wishes; none if none is on record."""
     wishes = [
-        Wish(preference)
+        Wish(preference, zones)
         for preference in question.facts.preferences
         if preference.withdrawn is None or seconds(preference.withdrawn) > question.now
     ]
@@ -138,29 +115,35 @@ def _wishes(question: Question, zones: Zones) -> Bar | None:
         return None
     if not zones and any(wish.zone is None for wish in wishes):
         return ZONE_UNKNOWN
-    # Without a zone of the rule every wish is read in its own, and this one is not looked at.
-    return Wishes(wishes, zones or (_ANY,))
+    return Wishes(wishes, zones or _ANY.alone)
 
 
 class Wish:
     """One preference: lives from `begins`, before `ends`."""
 
-    __slots__ = ("begins", "ends", "forbids", "hours", "zone")
+    __slots__ = ("barred", "begins", "ends", "forbids", "zone")
 
-    def __init__(self, preference: Preference) -> None:
+    def __init__(self, preference: Preference, zones: Zones) -> None:
         self.forbids = preference.kind == "not_between"
-        self.hours = recurring(preference.days, preference.from_, preference.to)
         self.zone = _zone(preference.zone) if preference.zone else None
         self.begins = ALWAYS if preference.received is None else seconds(preference.received)
         self.ends = NEVER if preference.withdrawn is None else seconds(preference.withdrawn)
+        hours = recurring(preference.days, preference.from_, preference.to)
+        # For each zone of the rule. Without one every wish is read in its own.
+        self.barred = [_barred(self.forbids, hours, self.zone or each) for each in zones or (_ANY,)]
 
-    def bars(self, t: int, here: Zone) -> bool:
-        """Forbidden is forbidden in both passes of a repeated hour, allowed is allowed in the
-        first.
-        """
-        if self.forbids:
-            return self.hours.is_shown(self.zone or here, t)
-        return not self.hours.is_open(self.zone or here, t)
+
+@lru_cache(maxsize=1_000)
+def _barred(forbids: bool, hours: WeeklyHours, here: Zone) -> Stretches:
+    """Forbidden is forbidden in both passes of a repeated hour, allowed is allowed in the first."""
+
+    def closed(t: int) -> bool:
+        return not hours.is_open(here, t)
+
+    def forbidden(t: int) -> bool:
+        return hours.is_shown(here, t)
+
+    return Stretches(forbidden if forbids else closed, here.alone, hours.marks, days=100)
 
 
 def _zone(name: str) -> Zone:
@@ -180,40 +163,44 @@ class Wishes:
         self._zones = zones
 
     def blocks(self, t: int) -> bool:
-        return any(self._barred(t, here) for here in self._zones)
+        for number in range(len(self._zones)):  # noqa: SIM110 (faster than any() over a generator)
+            if self._wish_against(t, number):
+                return True
+        return False
 
     def changes(self, t: int) -> int:
         later = [edge for w in self._wishes for edge in (w.begins, w.ends) if edge > t]
-        for wish in self._wishes:
-            zones = (wish.zone,) if wish.zone else self._zones
-            later.extend(each.next_mark(t, wish.hours.marks) for each in zones)
+        later.extend(barred.changes(t) for wish in self._wishes for barred in wish.barred)
         return min(later)
 
     def objection(self, t: int) -> Objection:
         return Objection("inconvenient_time_designated", True, lambda until: self._says(t, until))
 
     def _says(self, t: int, until: int | None) -> str:
-        here = next(each for each in self._zones if self._barred(t, each))
-        live = [wish for wish in self._wishes if wish.begins <= t < wish.ends]
-        wish = next(wish for wish in live if wish.bars(t, here))
+        found = (self._wish_against(t, number) for number in range(len(self._zones)))
+        here, wish = next((z, w) for z, w in zip(self._zones, found, strict=True) if w)
         there = wish.zone or here
         return (
             f"It is {_where(there, t, self._zones)}, a time the borrower asked not to be "
             f"contacted. {_opening(there, there, t, until, self._zones)}"
         )
 
-    def _barred(self, t: int, here: Zone) -> bool:
-        offered = found = False
+    def _wish_against(self, t: int, number: int) -> Wish | None:
+        """Why `t` is barred in the zone of this number: a wish that forbids it, or the first that
+        doesn't offer it if none does.
+        """
+        unoffered: Wish | None = None
+        offered = False
         for wish in self._wishes:
             if not wish.begins <= t < wish.ends:
                 continue
-            barred = wish.bars(t, here)
+            barred = wish.barred[number].holds(t)
             if wish.forbids and barred:
-                return True
+                return wish
             if not wish.forbids:
-                offered = True
-                found = found or not barred
-        return offered and not found
+                offered = offered or not barred
+                unoffered = unoffered or wish
+        return None if offered else unoffered
 
 
 _ANY = zone("UTC")
