@@ -215,3 +215,14 @@ def test_of_several_zones_the_sentence_tells_the_clock_of_the_last_to_open_and_n
         "It is 21:30 where the borrower may be (Australia/Sydney)."
         " Contact may start on Wednesday 13 May 2026 at 08:00 (Australia/Perth)."
     )
+
+
+def test_the_sentence_tells_the_clock_of_the_wish_that_forbids() -> None:
+    wishes = [
+        {"kind": "only_between", "from": "09:00", "to": "10:00"},
+        {"kind": "only_between", "from": "18:00", "to": "19:00"},
+        {"kind": "not_between", "from": "07:00", "to": "08:00", "zone": "Asia/Tokyo"},
+    ]
+    given = facts("2026-05-12T22:30:00Z", preferences=wishes)  # 18:30 in New York, 07:30 in Tokyo
+    (reason,) = ask(rule_set(WISHES), given).reasons  # type: ignore[union-attr]
+    assert reason.says.startswith("It is 07:30 for the borrower (Asia/Tokyo), a time")
