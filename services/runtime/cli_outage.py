@@ -64,7 +64,7 @@ def database_reached(url: str, variable: str, schema: str | None = None) -> Iter
         _wrong(f"{where} lacks our tables: run `dunwell migrate`, or correct {variable}")
     except _AWAY as error:
         _fail(f"{where} can't be reached ({_why(error)}): start it, or correct {variable}")
-    except asyncpg.InterfaceError as error:
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         if isinstance(error, ValueError):  # an option of the URL that PostgreSQL has not
             raise click.UsageError(f"{variable} is no usable URL: write {_EXAMPLE}") from None
         _fail(f"{where} went away ({_why(error)}): try again, or correct {variable}")

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import asyncpg
 
-from services.runtime.database import ACQUIRE_SECONDS, Connection
+from services.runtime.database import ACQUIRE_SECONDS, FAILED, Connection
 
 CHANNEL = "dunwell_clock"
 RELISTEN_SECONDS = 1.0
@@ -64,9 +64,7 @@ async def listen(database_url: str, on_step: Callable[[], None]) -> None:
     Who listens polls as well: a step that came while nobody heard costs a moment and no more.
     """
     while True:
-        with contextlib.suppress(
-            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
-        ):
+        with contextlib.suppress(*FAILED):
             await _listen_until_lost(database_url, on_step)
         await asyncio.sleep(RELISTEN_SECONDS)
 

@@ -19,6 +19,15 @@ STATEMENT_SECONDS = 30.0
 READY_SECONDS = 2.0  # a probe waits three
 TRIES = 5  # the loser of a deadlock has waited for a second each time: more cures nothing
 
+# What a database that goes away, or is away, makes of a statement; asyncpg's errors have no common
+# base, and a connection torn in the middle of an answer raises the last.
+FAILED = (
+    OSError,  # and so TimeoutError
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
@@ -70,7 +79,7 @@ async def pool(url: str, *, schema: str, max_size: int = 10) -> AsyncIterator[Po
     finally:
         try:
             await asyncio.wait_for(made.close(), timeout=5)
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except FAILED:
             made.terminate()
 
 

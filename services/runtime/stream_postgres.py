@@ -8,7 +8,7 @@ from weakref import WeakSet
 import asyncpg
 
 from services.events.codec import Record
-from services.runtime.database import Pool
+from services.runtime.database import FAILED, Pool
 from services.runtime.stream import (
     OnAssigned,
     Partition,
@@ -121,7 +121,7 @@ class PostgresStream:
                 connection = await asyncpg.connect(
                     self._url, timeout=5, server_settings={"application_name": "dunwell-listen"}
                 )
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except FAILED:
                 await asyncio.sleep(0.5)
                 continue
             try:
@@ -130,7 +130,7 @@ class PostgresStream:
                 await connection.add_listener(REARRANGED, self._on_notify)
                 self._wake()
                 await lost.wait()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except FAILED:
                 await asyncio.sleep(0.5)
             finally:
                 with contextlib.suppress(Exception):

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.runtime import log, queries
-from services.runtime.database import Pool, transaction
+from services.runtime.database import FAILED, Pool, transaction
 from services.runtime.stream import (
     OnAssigned,
     OutOfRange,
@@ -104,7 +104,7 @@ class PostgresConsumer:
                 [partition.number for partition in positions],
                 list(positions.values()),
             )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAILED as error:
             log.get().warning("commit_failed", group=self.group, error=type(error).__name__)
 
     def trouble(self) -> str | None:
@@ -125,7 +125,7 @@ class PostgresConsumer:
                 await connection.execute(SQL["release"], self.group, self._member, [], [])
                 await connection.execute(SQL["leave"], self.group, self._member)
                 await connection.execute(SQL["tell_members"], self.group)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except FAILED:
             pass  # the leases expire by themselves
 
     async def _announce(self) -> None:
@@ -187,7 +187,7 @@ class PostgresConsumer:
                 if time.monotonic() - dropped_at > RETENTION_SECONDS:
                     dropped_at = time.monotonic()
                     await drop_read(self._db)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except FAILED as error:
                 log.get().warning("heartbeat_failed", group=self.group, error=type(error).__name__)
                 await asyncio.sleep(min(1.0, self._session / 6))
 

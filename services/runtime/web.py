@@ -26,6 +26,7 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 SELDOM = web.AppKey("seldom", Seldom)
 MAX_BODY_BYTES = 4 * 1024 * 1024

@@ -15,6 +15,9 @@ BUSINESS_CLOCK_QUERY = "SELECT policy.gate_now()"
 
 ANSWER_SECONDS = 5.0  # a database that is down must not hold up the world outside
 
+# A connection torn in the middle of an answer raises the last.
+FAILED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 Seen = dict[str, Any] | None
 
 
@@ -34,7 +37,7 @@ class Witness:
             return {"error": "no attempt_id in the request"}
         try:
             row = await self._pool.fetchrow(ATTEMPT_QUERY, attempt_id, timeout=ANSWER_SECONDS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except FAILED as error:
             return {"error": type(error).__name__}
         return None if row is None else dict(row)
 
@@ -43,7 +46,7 @@ class Witness:
             return None
         try:
             instant = await self._pool.fetchval(BUSINESS_CLOCK_QUERY, timeout=ANSWER_SECONDS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except FAILED:
             return None
         return instant if isinstance(instant, datetime) else None
 

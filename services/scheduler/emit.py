@@ -6,14 +6,12 @@ import time
 from datetime import UTC, datetime
 from functools import partial
 
-import asyncpg
-
 from services.events.codec import Record, borrower_key, derived_id, encode
 from services.events.reminders import ReminderDue
 from services.events.words import Channel, Product, Role, Stage
 from services.runtime import clock, log, metrics, outbox
 from services.runtime.crashpoints import reach
-from services.runtime.database import Connection, Pool, after_commit, transaction
+from services.runtime.database import FAILED, Connection, Pool, after_commit, transaction
 from services.runtime.outbox import Outbox
 from services.scheduler import store_reminders
 from services.scheduler.keys import Row
@@ -56,7 +54,7 @@ class Emitter:
             try:
                 await self._catch_up()
                 failures = 0
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILED as error:
                 log.get().warning("claim_failed", error=type(error).__name__, retries=failures)
                 await asyncio.sleep(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
                 failures += 1

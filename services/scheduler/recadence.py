@@ -5,11 +5,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-import asyncpg
 import msgspec
 
 from services.runtime import clock, log
-from services.runtime.database import Connection, Pool, connected, transaction
+from services.runtime.database import FAILED, Connection, Pool, connected, transaction
 from services.scheduler import store
 from services.scheduler.cadence import Cadence
 from services.scheduler.intake import Context
@@ -61,7 +60,7 @@ async def bring_in_line(context: Context, db: Pool, choose: Choice = changed) ->
                 await _walk(context, db, name)
                 async with connected(db) as connection:
                     await keep_cadence_digest(connection, name, digest(cadence))
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILED as error:
             log.get().warning("recadence_failed", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
         else:

@@ -1,8 +1,12 @@
 """Claiming due reminders, on a real database."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from services.events.deliveries import ContactPointChanged
 from services.events.loans import CandidateZone, FeedWatermark, SourceWatermark
@@ -12,10 +16,11 @@ from services.events.reminders import (
 from services.events.words import Basis, Channel, Outcome, PointKind
 from services.runtime.database import Connection, Pool, transaction
 from services.runtime.metrics import REGISTRY
-from services.scheduler.emit import emit_due
+from services.runtime.outbox import Outbox
+from services.scheduler.emit import Emitter, emit_due
 from services.scheduler.handlers import on_loan_events, on_reminder_suppressed
 from services.scheduler.intake import Context
-from tests.database import Database
+from tests.database import Database, Tearing
 from tests.scheduler.builders import (
     NOW,
     TENANT,
@@ -52,6 +57,26 @@ async def test_nothing_is_claimed_before_its_hour_and_all_at_it(
     await stand_at(database, FIRST_HOUR)
     assert await emit(db) == 1
     assert await emit(db) == 0
+
+
+async def test_a_database_that_breaks_off_at_whatever_moment_is_waited_for(
+    context: Context, db: Pool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.scheduler.emit.BACKOFF_SECONDS", (0.01,))
+    await stand_at(database, NOW)
+    await record(context, db, borrower(), loan(), installment())
+    await stand_at(database, FIRST_HOUR)
+    before = emitted()
+    torn: Any = Tearing(db)
+    claiming = asyncio.create_task(Emitter(torn, Outbox(db, torn)).run())
+    try:
+        while emitted() == before:
+            assert not claiming.done(), claiming.exception()
+            await asyncio.sleep(0.01)
+    finally:
+        claiming.cancel()
+        await asyncio.gather(claiming, return_exceptions=True)
+    assert torn.errors == []
 
 
 async def test_a_due_reminder_names_the_language_as_templates_do(
