@@ -175,6 +175,7 @@ class Forwarder:
         self._db = db
         self._session = session
         self._url = policy_url
+        self._seldom = log.Seldom()
         # The door and the sweep take turns: a stop must not arrive again behind its own end.
         self._turn = asyncio.Lock()
         self._headers = {
@@ -227,13 +228,14 @@ class Forwarder:
             ) as response:
                 status = response.status
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.get().warning("stop_not_forwarded", error=type(error).__name__)
+            self._seldom.warning("stop_not_forwarded", error=type(error).__name__)
             raise _NotNow from None
         if 200 <= status < 300:
             return True
-        log.get().error("stop_not_forwarded", status=status, stop_id=str(event.stop_id))
         if status in OURS or not 400 <= status < 500:
+            self._seldom.warning("stop_not_forwarded", status=status)
             raise _NotNow
+        log.get().error("stop_not_forwarded", status=status, stop_id=str(event.stop_id))
         return False
 
 

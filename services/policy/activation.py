@@ -81,8 +81,8 @@ async def activate(
     """Put a pack in force for a tenant.  Raises Problem, and then nothing has changed."""
     unless_two_people(asked.by, asked.approved_by)
     await one_change_at_a_time(connection, tenant)
-    now = await gate_now(connection)
-    begins = asked.active_from or now
+    now = await change_now(connection)
+    begins = (asked.active_from or now).replace(microsecond=0)
     unless_past("from", begins, now)
     pack_id, _, prefix = asked.pack.partition("@")
     draft = None
@@ -145,8 +145,8 @@ async def deactivate(
     then nothing has changed."""
     unless_two_people(asked.by, asked.approved_by)
     await one_change_at_a_time(connection, tenant)
-    now = await gate_now(connection)
-    at = asked.at or now
+    now = await change_now(connection)
+    at = (asked.at or now).replace(microsecond=0)
     unless_past("at", at, now)
     before = await _unreadable(connection, rule_sets, tenant, at)
     rows = await connection.fetch(
@@ -164,6 +164,13 @@ async def deactivate(
 async def one_change_at_a_time(connection: Connection, tenant: str) -> None:
     """Held until the transaction ends.  What is in force is read after this, not before."""
     await connection.execute(SQL["one_change_at_a_time"], f"activations of {tenant}")
+
+
+async def change_now(connection: Connection) -> datetime:
+    """When a change that is made now takes effect: decisions are made by the whole second, so what
+    is answered holds for the next of them.
+    """
+    return (await gate_now(connection)).replace(microsecond=0)
 
 
 async def _unreadable(

@@ -18,6 +18,9 @@ SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
 
 SWEEP_BATCH = 200
 
+# What a person must mend; operations.md tells how.
+CODES = ("held_pack", "held_zone", "held_address", "held_rules", "held_error")
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(ReminderDue).decode
 

@@ -11,7 +11,6 @@ from services.policy.activation import SQL, Activated
 from services.policy.activation_refused import unless_two_people
 from services.policy.pack import Pack, PackError, load_text
 from services.policy.rulesets import RuleSets
-from services.runtime.clock import gate_now
 from services.runtime.database import Connection
 from services.runtime.web import invalid
 
@@ -48,7 +47,7 @@ async def roll_back(
     """Raises Problem, and then nothing has changed."""
     unless_two_people(asked.by, asked.approved_by)
     await activation.one_change_at_a_time(connection, tenant)
-    now = await gate_now(connection)
+    now = await activation.change_now(connection)
     terms = [
         msgspec.convert(row, Term)
         for row in await activation.listed(connection, tenant)

@@ -67,11 +67,11 @@ async def measure(db: Pool) -> None:
 
 
 async def count_held(connection: Connection) -> None:
-    """How many wait, by what is to be mended; what nobody waits for any more is not shown."""
+    """How many wait, by what is to be mended."""
     rows = await connection.fetch(SQL["held_counts"])
-    metrics.HELD.clear()
-    for row in rows:
-        metrics.HELD.labels(row["code"]).set(row["count"])
+    counts = dict.fromkeys(held.CODES, 0) | {row["code"]: row["count"] for row in rows}
+    for code, count in counts.items():
+        metrics.HELD.labels(code).set(count)
 
 
 async def make_partitions(connection: Connection) -> None:

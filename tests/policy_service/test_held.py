@@ -6,7 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from services.policy import upkeep
+from services.policy import held, upkeep
 from services.policy.activation import Activation, Deactivation, activate, deactivate
 from services.runtime import clock, metrics
 from services.runtime.database import transaction
@@ -150,6 +150,20 @@ async def test_the_sweep_wakes_when_the_business_clock_is_stepped(
         listening.cancel()
 
 
+async def test_what_was_answered_about_the_rules_holds_within_the_same_second(world: World) -> None:
+    """Decisions are made by the whole second, so packs begin and end by it as well."""
+    await world.at(AFTERNOON + timedelta(microseconds=700_000))
+    await world.person("ada")
+    await world.activate("us-fed")
+    await world.send("reminder.due", due("ada"))
+    assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
+    ended = Deactivation(pack="us-fed", by="ann", approved_by="bob")
+    async with transaction(world.db) as connection:
+        await deactivate(connection, world.rule_sets, TENANT, ended)
+    await world.send("reminder.due", due("ada"))
+    assert await held_code(world) == "held_pack"
+
+
 async def test_what_is_held_is_asked_again_when_a_recorded_activation_begins_and_when_it_ends(
     world: World,
 ) -> None:
@@ -272,7 +286,7 @@ async def test_an_activation_binds_from_its_instant_on(world: World) -> None:
     assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
 
 
-async def test_the_gauge_forgets_what_nobody_waits_for_any_more(world: World) -> None:
+async def test_the_gauge_shows_every_code_also_when_nobody_waits(world: World) -> None:
     def shown(code: str) -> float | None:
         return metrics.REGISTRY.get_sample_value("dunwell_held_reminders", {"code": code})
 
@@ -287,4 +301,5 @@ async def test_the_gauge_forgets_what_nobody_waits_for_any_more(world: World) ->
     assert shown("held_zone") == 1
     await world.borrower("ada")
     await count()
-    assert shown("held_zone") is None
+    # A series that begins at 0 is one that an alarm sees rise.
+    assert {code: shown(code) for code in held.CODES} == dict.fromkeys(held.CODES, 0)
