@@ -19,6 +19,8 @@ from tests.faults.siege import besieged
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+RESTARTS = 6
+
 
 async def test_a_redeem_whose_answer_was_lost_books_once_and_sends_once(
     database: Database, empty_kafka: str, tmp_path: Path
@@ -86,6 +88,32 @@ async def test_postgresql_may_restart_under_load(empty_kafka: str, tmp_path: Pat
         await asyncio.sleep(0.4)
         await server.restart("immediate")
         siege.owner = await _again(server.dsn)
+        await siege.load(30)
+        await siege.fall_due()
+        await siege.healed()
+        await siege.judge()
+        await siege.owner.close()
+
+
+async def test_no_service_ends_while_postgresql_is_restarted_again_and_again(
+    tmp_path: Path,
+) -> None:
+    """Stream and tables are away together; each time statements are torn at other moments."""
+    async with (
+        own_database() as server,
+        besieged(tmp_path, server.dsn, "", passwords=PASSWORDS) as siege,
+    ):
+        await siege.load(60)
+        members = await siege.owner.fetchval("SELECT count(*) FROM stream.members")
+        await siege.fall_due()
+        for number in range(RESTARTS):
+            await asyncio.sleep(0.3 * number)
+            await server.restart("fast")
+        siege.owner = await _again(server.dsn)
+        # Each member of a group gives a sign of life again.
+        latest = await siege.owner.fetchval("SELECT max(expires_at) FROM stream.members")
+        renewed = "SELECT count(*) FILTER (WHERE expires_at > $1) >= $2 FROM stream.members"
+        await siege.until(renewed, latest, members)
         await siege.load(30)
         await siege.fall_due()
         await siege.healed()
