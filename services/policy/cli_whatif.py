@@ -19,12 +19,12 @@ from services.policy.cli_reading import Instant, database_url, pack_text, readin
 from services.policy.facts import FactsError
 from services.policy.pack import Pack, PackError, load_text
 from services.policy.replay import NotReplayable
+from services.policy.ruleset import RuleSet
 from services.policy.whatif import Interval, intervals
-from services.policy.whatif_facts import DryRun, Question, Whose
-from services.policy.whatif_picture import cause, drawn, legend, picture
+from services.policy.whatif_facts import DEFAULT_RANGE, DryRun, Question, Whose
+from services.policy.whatif_picture import cause, drawn, legend, nameless, picture
 from services.policy.whatif_svg import svg
 
-DEFAULT_RANGE = timedelta(days=7)
 LONGEST_RANGE = timedelta(days=366)
 
 
@@ -80,7 +80,8 @@ def whatif_command(
 
     A table of open and closed times, exact to the second, each closed one with the rules that bar
     it; and a picture, a row a day, a sign a quarter of an hour.  Only the clock moves: balance,
-    days past due and earlier contacts stay as they are at the beginning.
+    days past due and earlier contacts stay as they are at the beginning.  Packs scheduled to begin
+    or end within the range do so.
 
     Where several rules bar, the table names the one that would be named to the borrower;
     --every-rule names all, and cuts where one of them begins or ends.
@@ -101,18 +102,19 @@ def whatif_command(
             run = whatif_facts.from_file(file, channels, whatif_facts.rules_of(asked, tried))
         else:
             whose = _whose(tenant, borrower_ref, borrower_id, loan)
-            run = asyncio.run(_from_database(whose, channels, start, asked, tried))
+            run = asyncio.run(_from_database(whose, channels, start, end, asked, tried))
         first = start or run.start or datetime.now(UTC).replace(microsecond=0)
         last = end or first + DEFAULT_RANGE
         if not first < last <= first + LONGEST_RANGE:
             raise click.UsageError("--to must be after --from, and at most 366 days")
         for question in run.questions:
-            found = intervals(run.rules, question.facts, first, last)
+            found = intervals(run.rules, question.facts, first, last, run.later)
             name = zone or whatif_facts.zone_shown(question.facts)
             if as_json:
                 click.echo(msgspec.json.encode(_values(run, question, found, name)))
             else:
                 _tell(question, found if every_rule else _by_cause(found), _zone(name))
+                _tell_changes(run, _zone(name))
             if svg_file is not None:
                 several = len(run.questions) > 1
                 path = _numbered(svg_file, run.questions.index(question)) if several else svg_file
@@ -135,11 +137,14 @@ async def _from_database(
     whose: Whose,
     channels: Sequence[words.Channel],
     start: datetime | None,
+    end: datetime | None,
     packs: list[Pack],
     drafts: list[Pack],
 ) -> DryRun:
     async with reading(database_url()) as connection:
-        return await whatif_facts.from_database(connection, whose, channels, start, packs, drafts)
+        return await whatif_facts.from_database(
+            connection, whose, channels, start, end, packs, drafts
+        )
 
 
 def _whose(
@@ -188,7 +193,7 @@ def _tell(question: Question, found: list[Interval], zone: ZoneInfo) -> None:
             _local(interval.end, zone),
             "open" if interval.open else "closed",
             "\n".join(reason.code for reason in reasons),
-            "\n".join(reason.rule or "(all together)" for reason in reasons),
+            "\n".join(r.rule or nameless(r, "(all together)") for r in reasons),
             "\n".join("; ".join(reason.cite) for reason in reasons),
             style="green" if interval.open else "",
         )
@@ -197,6 +202,24 @@ def _tell(question: Question, found: list[Interval], zone: ZoneInfo) -> None:
     possible = sum(((i.end - i.start) for i in found if i.open), timedelta())
     whole = found[-1].end - found[0].start
     click.echo(f"Possible for {possible} of {whole}.")
+
+
+def _tell_changes(run: DryRun, zone: ZoneInfo) -> None:
+    before = run.rules
+    for at, rules in run.later:
+        click.echo(f"From {_local(at, zone)} on: {_changed(before, rules)}.")
+        before = rules
+
+
+def _changed(before: RuleSet | None, after: RuleSet | None) -> str:
+    if after is None:
+        return "no pack of the borrower's place is active, whatever is due is held"
+    old = {pack.id: pack.content for pack in before.packs} if before else {}
+    new = {pack.id: pack.content for pack in after.packs}
+    said = [f"{pack} ends" for pack in old if pack not in new]
+    said += [f"{pack} begins" for pack in new if pack not in old]
+    said += [f"{pack} has another text" for pack in new if old.get(pack, new[pack]) != new[pack]]
+    return ", ".join(said)
 
 
 def _by_cause(found: list[Interval]) -> list[Interval]:
@@ -224,8 +247,8 @@ def _values(run: DryRun, question: Question, found: list[Interval], zone: str) -
         "channel": question.channel,
         "contact_point": question.contact_point,
         "zone": zone,
-        "rule_set": run.rules.version,
-        "packs": [pack.id for pack in run.rules.packs],
+        **_of(run.rules),
+        "changes": [{"at": at, **_of(rules)} for at, rules in run.later],
         "intervals": [
             {
                 "from": interval.start,
@@ -238,6 +261,13 @@ def _values(run: DryRun, question: Question, found: list[Interval], zone: str) -
             }
             for interval in found
         ],
+    }
+
+
+def _of(rules: RuleSet | None) -> dict[str, object]:
+    return {
+        "rule_set": rules.version if rules else None,
+        "packs": [pack.id for pack in rules.packs] if rules else [],
     }
 
 

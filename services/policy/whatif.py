@@ -5,9 +5,10 @@ balance, days past due and content stay what they are at the beginning; what the
 begin or end in the range begins and ends there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,8 @@ from services.policy.decide import Allow, Defer, Reason, decide
 from services.policy.facts import Facts
 from services.policy.question import Question
 from services.policy.ruleset import RuleSet
+
+HELD = "held_pack"
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,27 +37,61 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return not self.reasons
 
 
-def intervals(rules: RuleSet, facts: Facts, start: datetime, end: datetime) -> list[Interval]:
+class Change(NamedTuple):
+    """From this instant on, inside the range, these rules are asked.  None: no pack of the
+    borrower's place is active then, and whatever is due is held.
+    """
+
+    at: datetime
+    rules: RuleSet | None
+
+
+def intervals(
+    rules: RuleSet | None,
+    facts: Facts,
+    start: datetime,
+    end: datetime,
+    later: Sequence[Change] = (),
+) -> list[Interval]:
     """The whole range, in order and without a gap; neighbors differ in the rules that bar, or in
-    what they say (code).  Raises FactsError.
+    what they say (code).  `rules` are those of its beginning.  Raises FactsError.
     """
     found: list[Interval] = []
+    for (first, asked), (last, _) in pairwise((Change(start, rules), *later, Change(end, None))):
+        for piece in _under(asked, facts, first, last) if asked else [_held(first, last)]:
+            if found and _same(found[-1], piece):
+                found[-1] = msgspec.structs.replace(found[-1], end=piece.end)
+            else:
+                found.append(piece)
+    return found
+
+
+def _under(rules: RuleSet, facts: Facts, start: datetime, end: datetime) -> Iterator[Interval]:
     for first, last in _pieces(facts, start, end):
         for t, after in _steps(rules, facts, first, last):
             said = decide(rules, facts, instant(t))
-            piece = Interval(
+            yield Interval(
                 start=instant(t),
                 end=instant(after),
                 reasons=() if isinstance(said, Allow) else said.reasons,
                 until=said.until if isinstance(said, Defer) else None,
             )
-            if found and _same(found[-1], piece):
-                piece = msgspec.structs.replace(
-                    piece, start=found[-1].start, reasons=found[-1].reasons, until=found[-1].until
-                )
-                found.pop()
-            found.append(piece)
-    return found
+
+
+def _held(start: datetime, end: datetime) -> Interval:
+    """Time alone does not cure it: a person must put a pack in force."""
+    reason = Reason(
+        rule=None,
+        pack=None,
+        kind=None,
+        code=HELD,
+        effect="suppress",
+        until=None,
+        cite=(),
+        presumption=False,
+        says="no pack of the borrower's place is active",
+    )
+    return Interval(start=start, end=end, reasons=(reason,))
 
 
 def _pieces(facts: Facts, start: datetime, end: datetime) -> Iterator[tuple[int, int]]:

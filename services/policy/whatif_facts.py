@@ -1,7 +1,7 @@
 """The questions of a dry run: a borrower's facts from policy's database, or those of a file."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -22,12 +22,15 @@ from services.policy.lookback import LONGEST
 from services.policy.pack import Pack, load_text
 from services.policy.replay import RecordedRules, Shelf
 from services.policy.ruleset import RuleSet, compile_rules
-from services.policy.rulesets import ALWAYS, RuleSets, RulesUnreadable
+from services.policy.rulesets import ALWAYS, Active, RuleSets, RulesUnreadable
 from services.policy.strict import Invalid, read_instant
+from services.policy.whatif import Change
 from services.policy.words import BASES, Channel
 from services.policy.yamlfile import Document, Unreadable
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
+
+DEFAULT_RANGE = timedelta(days=7)
 
 
 class Question(NamedTuple):
@@ -39,11 +42,14 @@ class Question(NamedTuple):
 
 
 class DryRun(NamedTuple):
-    """What is asked, under which rules, from when on (None: from now on)."""
+    """What is asked, under which rules, from when on (None: from now on); and where other packs
+    are in force `later` in the range, under which then.
+    """
 
     questions: list[Question]
-    rules: RuleSet
+    rules: RuleSet | None
     start: datetime | None
+    later: tuple[Change, ...] = ()
 
 
 class Whose(NamedTuple):
@@ -88,10 +94,13 @@ async def from_database(
     whose: Whose,
     channels: Sequence[Channel],
     start: datetime | None,
+    end: datetime | None,
     packs: Sequence[Pack],
     drafts: Sequence[Pack],
 ) -> DryRun:
-    """What policy knows of the borrower today.  No `packs`: those in force at the start."""
+    """What policy knows of the borrower today.  No `packs`: those in force, or scheduled, at each
+    time of the range.
+    """
     tenant, borrower_id, _ = whose
     now = (await gate_now(connection)).replace(microsecond=0)
     begins = start or now
@@ -101,10 +110,12 @@ async def from_database(
     borrower = facts.borrowers.get((tenant, borrower_id))
     if borrower is None:
         raise click.ClickException(f"policy knows no such borrower of {tenant}")
-    rules = (
-        rules_of(packs, drafts)
+    first, *later = (
+        [Change(begins, rules_of(packs, drafts))]
         if packs
-        else await _in_force(connection, tenant, borrower, begins, drafts)
+        else await _in_force(
+            connection, tenant, borrower, begins, end or begins + DEFAULT_RANGE, drafts
+        )
     )
     debt = await _debt(connection, whose)
     asked = _asked(whose, debt, _today(borrower, begins))
@@ -118,30 +129,60 @@ async def from_database(
         for point in there or [no_point()]:
             question = facts_for(facts, asked, channel, point)
             questions.append(Question(channel, point["contact_point_id"], question))
-    return DryRun(questions, rules, begins)
+    return DryRun(questions, first.rules, begins, tuple(later))
 
 
 async def _in_force(
-    connection: Connection, tenant: str, borrower: Row, at: datetime, drafts: Sequence[Pack]
-) -> RuleSet:
+    connection: Connection,
+    tenant: str,
+    borrower: Row,
+    start: datetime,
+    end: datetime,
+    drafts: Sequence[Pack],
+) -> list[Change]:
+    """The rules at the start, and each time that the borrower comes under others before the end."""
     rule_sets = RuleSets(jurisdictions.load())
-    active = await activation.active(connection, rule_sets, [tenant], at)
-    try:
-        rules = rule_sets.for_borrower(borrower, active.get(tenant, ()))
-    except RulesUnreadable as error:
-        raise click.ClickException(f"the packs in force can't be read: {error}") from error
-    if rules is None:
+    at_second: dict[datetime, RuleSet | None] = {}  # of several changes in one, the last
+    for row in await connection.fetch(activation.SQL["changes"], tenant, start):
+        if row["at"] < max(end, start + timedelta(seconds=1)):
+            active = await activation.active(connection, rule_sets, [tenant], row["at"])
+            rules = _asked_there(rule_sets, borrower, active.get(tenant, ()))
+            at_second[row["at"].replace(microsecond=0)] = rules
+    if not any(at_second.values()):
         raise click.ClickException(
             "no pack of the borrower's place is active: whatever is due is held (held_pack)."
             " Name some with --packs to see what they would say"
         )
-    if not drafts:
-        return rules
-    kept = await backtest_run.shelf(connection, tenant)
+    if drafts:
+        kept = await backtest_run.shelf(connection, tenant)
+        for at, rules in at_second.items():
+            at_second[at] = rules and _tried(rule_sets, tenant, rules, kept, drafts)
+    found: list[Change] = []
+    for at, rules in at_second.items():
+        if not found or _version(rules) != _version(found[-1].rules):
+            found.append(Change(at, rules))
+    return found
+
+
+def _asked_there(rule_sets: RuleSets, borrower: Row, active: Active) -> RuleSet | None:
+    try:
+        return rule_sets.for_borrower(borrower, active)
+    except RulesUnreadable as error:
+        raise click.ClickException(f"the packs in force can't be read: {error}") from error
+
+
+def _tried(
+    rule_sets: RuleSets, tenant: str, rules: RuleSet, kept: Shelf, drafts: Sequence[Pack]
+) -> RuleSet:
+    """These rules with the drafts among them."""
     key = (tenant, rules.version)
     sets = {**kept.sets, key: rule_sets.contents(rules.version)}
     tried = RecordedRules(Shelf(sets=sets, texts=kept.texts), drafts)
     return tried.drafted(key, tuple(draft.id for draft in drafts))
+
+
+def _version(rules: RuleSet | None) -> str | None:
+    return rules.version if rules else None
 
 
 async def _debt(connection: Connection, whose: Whose) -> Row:

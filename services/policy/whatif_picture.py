@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from services.policy.whatif import Interval
+from services.policy.decide import Reason
+from services.policy.whatif import HELD, Interval
 
 QUARTER = timedelta(minutes=15)
 CELLS = 96  # in a day
@@ -43,7 +44,12 @@ class Picture(NamedTuple):
 def cause(interval: Interval) -> Cause:
     """What a closed interval is drawn and listed as."""
     first = next((r for r in interval.reasons if r.rule is not None), interval.reasons[0])
-    return Cause(first.rule or "no rule alone", first.code)
+    return Cause(first.rule or nameless(first, "no rule alone"), first.code)
+
+
+def nameless(reason: Reason, together: str) -> str:
+    """What stands where a rule's name would: that rules bar `together`, or that none is asked."""
+    return "no pack in force" if reason.code == HELD else together
 
 
 def picture(intervals: Sequence[Interval], zone: ZoneInfo) -> Picture:

@@ -2,22 +2,27 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 from click.testing import CliRunner, Result
 
+from services.policy import activation
+from services.policy.activation import Deactivation
 from services.policy.cli_whatif import whatif_command
 from services.policy.given_facts import facts_from
-from services.policy.whatif import intervals
+from services.policy.whatif import Change, intervals
 from services.policy.whatif_picture import OPEN, PARTLY, picture
+from services.runtime.database import transaction
 from services.runtime.identity import surrogate
 from tests.database import Database
 from tests.policy.builders import facts, instant, rule_set
 from tests.policy_backtest.past import NARROW, WIDE, written
 from tests.policy_service.events import TENANT, pack, stop, who
 from tests.policy_service.world import World
+from tests.policy_versions.own import activated, approved, own
 
 HOURS = {"kind": "contact_window", "hours": {"daily": "08:00-21:00"}}
 FACTS = """
@@ -68,6 +73,29 @@ def test_a_holiday_has_its_own_name_from_midnight_on() -> None:
         ("Sat 04", "closed_day"),
         ("Mon 04", "outside_contact_window"),
     ]
+
+
+def test_a_range_in_which_packs_change_is_judged_by_those_of_each_time() -> None:
+    wide, narrow = rule_set(HOURS), rule_set(HOURS | {"hours": {"daily": "09:00-18:00"}})
+    start, end = instant("2026-06-02T12:00:00Z"), instant("2026-06-06T12:00:00Z")
+    later = [
+        Change(instant("2026-06-04T04:00:00Z"), narrow),
+        Change(instant("2026-06-04T16:00:00Z"), None),  # no pack of the place is active
+        Change(instant("2026-06-05T16:00:00Z"), narrow),
+    ]
+    found = intervals(wide, facts_from(facts("2026-06-02T12:00:00Z")), start, end, later)
+    shown = [(f"{each.start:%dT%H}", [r.code for r in each.reasons]) for each in found]
+    assert shown == [
+        ("02T12", []),
+        ("03T01", ["outside_contact_window"]),
+        ("03T12", []),
+        ("04T01", ["outside_contact_window"]),
+        ("04T13", []),
+        ("04T16", ["held_pack"]),
+        ("05T16", []),
+        ("05T22", ["outside_contact_window"]),
+    ]
+    assert (found[0].start, found[-1].end) == (start, end)
 
 
 def test_the_picture_has_a_row_a_local_day_and_leaves_out_what_the_clock_skips() -> None:
@@ -164,3 +192,41 @@ async def test_the_command_shows_a_borrower_under_what_is_in_force_and_under_a_d
     )  # fmt: skip
     assert "knows no such borrower" in unknown.output
     assert str(reference) not in unknown.output
+
+
+async def test_the_command_heeds_what_is_scheduled_in_its_range(
+    world: World, database: Database
+) -> None:
+    await world.rules(pack(WIDE))
+    await world.person("ann")
+    names = ["--tenant", TENANT, "--borrower-id", str(who("ann"))]
+    names += ["--from", "2026-06-03T12:00:00Z", "--to", "2026-06-06T12:00:00Z"]
+
+    async def ask(*more: str) -> str:
+        environment = {"DUNWELL_DATABASE_URL": database.dsn("policy")}
+        told = await asyncio.to_thread(run, *names, *more, **environment)
+        assert told.exit_code == 0, told.output
+        return told.stdout
+
+    assert "change" not in await ask()
+    midnight = instant("2026-06-04T04:00:00Z")
+    await activated(world, (await approved(world, own("09:00-18:00"))).name, active_from=midnight)
+    ending = Deactivation(
+        pack="us-fed", by="ann", approved_by="bob", at=midnight + timedelta(hours=36)
+    )
+    async with transaction(world.db) as connection:
+        await activation.deactivate(connection, world.rule_sets, TENANT, ending)
+    said = await ask()
+    assert "Thu 2026-06-04 09:00:00 EDT  Thu 2026-06-04 18:00:00 EDT  open" in said
+    assert "Fri 2026-06-05 12:00:00 EDT  Sat 2026-06-06 08:00:00 EDT  closed  held_pack" in said
+    assert "From Thu 2026-06-04 00:00:00 EDT on: acme-hours begins." in said
+    assert "From Fri 2026-06-05 12:00:00 EDT on: no pack of the borrower's place" in said
+    line = json.loads(await ask("--json"))
+    assert line["packs"] == ["always", "us-fed"]
+    assert [each["packs"] for each in line["changes"]] == [["always", "acme-hours", "us-fed"], []]
+    assert [each["at"] for each in line["changes"]] == [
+        "2026-06-04T04:00:00Z",
+        "2026-06-05T16:00:00Z",
+    ]
+    draft = json.loads(await ask("--json", "--packs", "us-fed"))
+    assert draft["changes"] == []
