@@ -12,6 +12,7 @@ from services.policy import jurisdictions, pack_diff
 from services.policy.check import UnreadableFile, check_text
 from services.policy.loosening import Loosening, loosened
 from services.policy.pack import Pack, PackError, Problem, load_shipped, load_text, shipped
+from services.policy.pack_lint import never_in_force
 from services.policy.rule import Rule
 from services.policy.rules.content_must_not import ContentMustNot
 from services.policy.ruleset import compile_rules
@@ -74,7 +75,8 @@ def unanswerable(pack: Pack) -> list[Problem]:
 def check(pack: Pack, others: Sequence[Pack], cases: str, cases_file: str) -> Checked:
     """Everything for which the draft would be refused beside the shipped packs and `others`, which
     are in force; also where only some of these are asked."""
-    problems = [str(problem) for problem in (*redefined(pack), *unanswerable(pack))]
+    unheard = (*unanswerable(pack), *never_in_force(pack))
+    problems = [str(problem) for problem in (*redefined(pack), *unheard)]
     if not problems:
         own = [each for each in others if each.id not in shipped()]
         try:

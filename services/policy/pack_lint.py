@@ -8,6 +8,7 @@ from pathlib import Path as File
 from services.policy.check import UnreadableFile, check_text
 from services.policy.loosening import loosened
 from services.policy.pack import Pack, PackError, Problem, load_shipped, load_text, shipped
+from services.policy.rule import Effective
 from services.policy.ruleset import compile_rules
 from services.policy.strict import Invalid, Path
 from services.policy.wrong_cases import wrong_cases
@@ -39,6 +40,7 @@ def errors(paths: Sequence[File]) -> tuple[list[Pack], list[Problem]]:
             problems += error.problems
             continue
         packs.append(pack)
+        problems += never_in_force(pack)
         if path.name != f"{pack.id}.yaml":
             text = f"is {pack.id!r}, must be {path.stem!r} as the file's name says"
             problems.append(pack.origin.problem(Invalid(("pack",), text)))
@@ -73,6 +75,24 @@ def _redefined(packs: Iterable[Pack], others: Iterable[Pack]) -> list[Problem]:
                 text = f"loosens {base.id} of the shipped pack {owner.id}: {each.why}"
                 path: Path = ("rules", i, each.field) if each.field else ("rules", i)
                 found.append(pack.origin.problem(Invalid(path, text), rule.id))
+    return found
+
+
+def never_in_force(pack: Pack) -> list[Problem]:
+    """Dates that are swapped: the rule, or the whole pack, would never object.
+
+    They can be read, and then on no day apply; a pack of long ago must go on being read.
+    """
+    places: list[tuple[Effective | None, Path, str]] = [(pack.effective, (), "")]
+    places += [(rule.effective, ("rules", i), rule.id) for i, rule in enumerate(pack.rules)]
+    found: list[Problem] = []
+    for dates, path, rule_id in places:
+        if dates and dates.from_ and dates.to and dates.to < dates.from_:
+            text = (
+                f"ends on {dates.to} before it begins on {dates.from_}, and is never in force;"
+                " swap them"
+            )
+            found.append(pack.origin.problem(Invalid((*path, "effective"), text), rule_id))
     return found
 
 

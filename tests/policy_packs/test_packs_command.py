@@ -161,6 +161,27 @@ def test_a_draft_that_redefines_a_shipped_rule_is_told_which_rule_forbids_it(
     assert "is used twice, also in pack" in said.output
 
 
+def test_dates_that_are_swapped_are_an_error_of_the_rule_or_the_pack(tmp_path: Path) -> None:
+    swapped = "effective: {from: '2027-01-01', to: '2026-12-31'}"
+    text = own("09:00-18:00", pack="mine", rule="mine-day")
+    of_rule = text.replace("cite:", f"{swapped}, cite:")
+    of_pack = text.replace("rules:", f"{swapped}\nrules:")
+    path = tmp_path / "mine.yaml"
+    for written, where in (
+        (of_rule, ":6: rule mine-day: effective: "),
+        (of_pack, ":5: effective: "),
+    ):
+        path.write_text(written, encoding="utf-8")
+        said = run("lint", str(path), "--quiet")
+        assert said.exit_code == 1
+        wrong = (
+            "ends on 2026-12-31 before it begins on 2027-01-01, and is never in force; swap them"
+        )
+        assert f"{where}{wrong}" in said.output
+    path.write_text(of_rule.replace("2026-12-31", "2027-01-01"), encoding="utf-8")
+    assert run("lint", str(path), "--quiet").exit_code == 0  # one day, both ends included
+
+
 def test_advice_is_given_where_a_reviewer_would_ask() -> None:
     text = """
 pack: mine

@@ -48,6 +48,18 @@ async def test_the_same_text_twice_is_one_draft_of_its_first_drafter(world: Worl
     assert again == first
 
 
+async def test_a_rule_or_pack_whose_dates_are_swapped_does_not_pass_its_check(
+    world: World,
+) -> None:
+    dates = "{from: '2027-01-01', to: '2026-01-01'}"
+    rule = own("09:00-18:00").replace("cite:", f"effective: {dates}, cite:")
+    for text in (rule, own("09:00-18:00").replace("rules:", f"effective: {dates}\nrules:")):
+        draft = await drafted(world, text)
+        with pytest.raises(Problem) as refused:
+            await check(world, draft.name)
+        assert "effective: ends on 2026-01-01 before it begins on 2027-01-01" in said(refused)
+
+
 async def test_nobody_approves_what_they_drafted_or_what_was_not_checked(world: World) -> None:
     draft = await drafted(world, own("09:00-18:00"))
     with pytest.raises(Problem) as refused:
