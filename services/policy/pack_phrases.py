@@ -9,7 +9,8 @@ from services.policy.blocks.consents import ConsentTo
 from services.policy.blocks.counting import Counting
 from services.policy.blocks.durations import Duration, counted
 from services.policy.blocks.entries import EntryFilter
-from services.policy.blocks.hours import Hours
+from services.policy.blocks.hours import Hours, Intervals
+from services.policy.blocks.localtime import DAY
 from services.policy.words import as_text
 
 
@@ -49,24 +50,51 @@ _GIVEN_TO = {
 
 
 def hours(written: Hours) -> list[str]:
-    """`Monday to Friday 07:00-19:00`, equal days together."""
+    """`Monday to Friday only 07:00-19:00`, equal days together."""
     lines: list[str] = []
+    said = [_intervals(_before(written, day) + _said(written.weekdays[day])) for day in range(7)]
     start = 0
     for day in range(1, 8):
-        if day == 7 or written.weekdays[day] != written.weekdays[start]:
+        if day == 7 or said[day] != said[start]:
             name = _DAYS[start] if day - start == 1 else f"{_DAYS[start]} to {_DAYS[day - 1]}"
             name = "every day" if day - start == 7 else name
-            lines.append(f"{name} {_intervals(written.weekdays[start])}")
+            lines.append(f"{name} {said[start]}")
             start = day
-    lines += [f"on a {as_text(k)} {_intervals(v)}" for k, v in sorted(written.classes.items())]
+    over = any(closes > DAY for day in written.weekdays for _, closes in day)
+    before = ["in hours of the evening before that run on"] if over else []
+    for name, intervals in sorted(written.classes.items()):
+        lines.append(f"on a {as_text(name)} {_intervals(before + _said(intervals))}")
     return lines
+
+
+def _before(written: Hours, day: int) -> list[str]:
+    """Until when it is open because the day before, with other hours, runs over midnight.  Of a day
+    with the same hours its own say so: `to 09:00 the next morning`.
+    """
+    before = written.weekdays[day - 1]
+    until = max((closes for _, closes in before), default=0)
+    if until <= DAY or before == written.weekdays[day]:
+        return []
+    return [f"until {_clock(until)} (hours of the evening before)"]
 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def _intervals(written: Iterable[tuple[int, int]]) -> str:
-    said = [f"{_clock(opens)}-{_clock(closes)}" for opens, closes in written]
+def _said(written: Intervals) -> list[str]:
+    return [
+        f"{_clock(opens)}-{_clock(closes)}"
+        if closes <= DAY
+        else f"from {_clock(opens)} to {_clock(closes)} {_next(closes - DAY)}"
+        for opens, closes in written
+    ]
+
+
+def _next(closes: int) -> str:
+    return "the next morning" if closes <= DAY // 2 else "the next day"
+
+
+def _intervals(said: list[str]) -> str:
     return f"only {' and '.join(said)}" if said else "not at all"
 
 

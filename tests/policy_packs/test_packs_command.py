@@ -122,6 +122,47 @@ def test_hours_are_said_by_days_that_are_alike() -> None:
     assert "Contact on a holiday not at all." in said
 
 
+@pytest.mark.parametrize(
+    ("hours", "lines"),
+    [
+        (
+            '{mon-fri: "18:00-09:00"}',
+            [
+                "Contact Monday to Friday only from 18:00 to 09:00 the next morning.",
+                "Contact Saturday only until 09:00 (hours of the evening before).",
+                "Contact Sunday not at all.",
+            ],
+        ),
+        ('{daily: "20:00-14:00"}', ["Contact every day only from 20:00 to 14:00 the next day."]),
+        (
+            '{sun: "22:00-06:00", mon-sat: ["08:00-12:00", "18:00-00:00"]}',
+            [
+                "Contact Monday only until 06:00 (hours of the evening before)"
+                " and 08:00-12:00 and 18:00-24:00.",
+                "Contact Tuesday to Saturday only 08:00-12:00 and 18:00-24:00.",
+                "Contact Sunday only from 22:00 to 06:00 the next morning.",
+            ],
+        ),
+        (
+            '{daily: "20:00-02:00", holiday: closed}, calendar: days',
+            [
+                "Contact every day only from 20:00 to 02:00 the next morning.",
+                "Contact on a holiday only in hours of the evening before that run on.",
+                "Holidays are those of the calendar days.",
+            ],
+        ),
+    ],
+)
+def test_hours_over_midnight_say_into_which_morning_they_run_on(
+    hours: str, lines: list[str]
+) -> None:
+    text = own("09:00-18:00").replace('{daily: "09:00-18:00"}', hours)
+    calendar = 'calendars: {days: {covers: [2026], dates: {"2026-12-25": Christmas}}}\n'
+    (rule,) = load_text(text.replace("rules:", f"{calendar}rules:"), "mine.yaml").rules
+    said = [line for _, line in pack_text.rule_in_words(rule)]
+    assert said[: len(lines)] == lines
+
+
 def test_the_shipped_packs_have_no_errors() -> None:
     said = run("lint", "--all", "--quiet")
     assert said.exit_code == 0, said.output
