@@ -12,6 +12,7 @@ from rich.table import Table
 from services.events.topics import TOPICS
 from services.runtime.cli_outage import stream_reached
 from services.runtime.deadletters import (
+    CODES,
     DeadLetter,
     list_all_dead_letters,
     list_dead_letters,
@@ -44,10 +45,17 @@ def _topics(_context: click.Context, _option: click.Parameter, names: Sequence[s
     return chosen or list(TOPICS)
 
 
+def _code(_context: click.Context, _option: click.Parameter, code: str | None) -> str | None:
+    """A mistyped one would read as good news."""
+    if code is not None and code not in CODES:
+        raise click.BadParameter(f"{code!r} is none of: {', '.join(CODES)}")
+    return code
+
+
 _topic_option = click.option(
     "--topic", "topics", multiple=True, callback=_topics, help="Only this topic; may be repeated."
 )
-_code_option = click.option("--code", help="Only this reason, as `list` shows it.")
+_code_option = click.option("--code", callback=_code, help="Only this reason, as `list` shows it.")
 _tenant_option = click.option("--tenant", help="Only this tenant's.")
 
 

@@ -154,3 +154,6 @@ async def test_the_command_lists_and_replays(streams: Streams, stream: Stream) -
     assert "1 replayed" in await dunwell(streams, "dlq", "replay")
     assert "No dead letters" in await dunwell(streams, "dlq", "list")
     assert "is none of" in await dunwell(streams, "dlq", "list", "--topic", "nowhere")
+    mistyped = await dunwell(streams, "dlq", "list", "--code", "malfromed")
+    assert "'malfromed' is none of: not_cloudevents" in " ".join(mistyped.split())
+    assert "No dead letters" not in mistyped
