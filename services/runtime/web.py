@@ -130,7 +130,9 @@ async def problems(
             # Whoever asked hung up before all was said: nothing is away, and nobody hears this.
             return Problem(400, "not_json", "the body ended too early").response()
         request.app[SELDOM].warning("database_unreachable", error=type(error).__name__)
-        return Problem(503, "unavailable", "it is not known to be stored; send it again").response()
+        asked = request.method in ("GET", "HEAD")
+        said = "it can't be looked up just now" if asked else "it is not known to be stored"
+        return Problem(503, "unavailable", f"{said}; send it again").response()
     except Exception as error:
         # The class only: a message may quote the data that caused it.
         structlog.get_logger().error("request_failed", error=type(error).__name__)

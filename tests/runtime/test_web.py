@@ -59,6 +59,7 @@ async def door() -> AsyncIterator[str]:
             web.post("/echo", echo),
             web.get("/fail", fail),
             web.get("/unreachable", unreachable),
+            web.post("/unreachable", unreachable),
             web.get("/refuse", refuse),
         ],
         max_body_bytes=9_000,
@@ -128,6 +129,10 @@ async def test_a_database_that_is_away_is_a_503_that_is_logged_once_a_while(
                 said = await answer.text()
                 assert '"unavailable"' in said
                 assert "secret" not in said
+                assert "stored" not in said  # who only asks had nothing to be stored
+            async with session.post(f"{door}/unreachable", params={"error": error}) as answer:
+                assert answer.status == 503
+                assert "not known to be stored; send it again" in await answer.text()
     assert "".join(capsys.readouterr()).count("database_unreachable") == 1
 
 
