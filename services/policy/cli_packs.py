@@ -10,6 +10,7 @@ import msgspec
 
 from services.policy import pack_diff, pack_lint, pack_text
 from services.policy.cli_reading import pack_text as pack_text_of
+from services.policy.draft_check import shipped_rules
 from services.policy.pack import Pack, PackError, load_shipped, load_text, shipped
 from services.policy.rulesets import ALWAYS, ALWAYS_ID
 from services.policy.stricter import Way
@@ -198,5 +199,10 @@ def _pack(named: str, tenant: str | None) -> Pack:
             return load_shipped(named)
         name, text = pack_text_of(named, tenant)
         return load_text(text, name)
-    except PackError as error:
+    except (PackError, click.ClickException) as error:
+        if (pack := shipped_rules().get(named)) is not None:
+            said = f"{named} is a rule of {pack[0]}: dunwell packs show {pack[0]} --rule {named}"
+            raise click.ClickException(said) from error
+        if isinstance(error, click.ClickException):
+            raise
         raise click.ClickException(str(error)) from error

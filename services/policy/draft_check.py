@@ -42,7 +42,7 @@ def redefined(pack: Pack) -> list[Problem]:
 def _rules_redefined(pack: Pack) -> list[Problem]:
     found: list[Problem] = []
     for i, rule in enumerate(pack.rules):
-        owner, base = _shipped_rules().get(rule.id, ("", None))
+        owner, base = shipped_rules().get(rule.id, ("", None))
         if base is None:
             continue
         looser = [each for each in loosened([base], [rule]) if each.rule == base.id]
@@ -53,7 +53,8 @@ def _rules_redefined(pack: Pack) -> list[Problem]:
 
 
 @cache
-def _shipped_rules() -> Mapping[str, tuple[str, Rule]]:
+def shipped_rules() -> Mapping[str, tuple[str, Rule]]:
+    """By its id each rule that is shipped, with the id of its pack."""
     always = load_text(ALWAYS.read_text(encoding="utf-8"), ALWAYS.name)
     packs = [always, *(load_shipped(name) for name in shipped())]
     return {rule.id: (pack.id, rule) for pack in packs for rule in pack.rules}

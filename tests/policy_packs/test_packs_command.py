@@ -116,6 +116,15 @@ def test_a_rule_or_pack_that_is_not_there_is_answered_with_what_is() -> None:
     assert "unknown pack; shipped are: au, br" in said.output
 
 
+def test_a_rule_asked_for_as_a_pack_is_told_of_its_pack() -> None:
+    for more in ((), ("--tenant", "acme")):
+        said = run("show", "house-hours", *more)
+        assert said.exit_code == 1
+        assert "house-hours is a rule of house: dunwell packs show house --rule house-hours" in (
+            said.output
+        )
+
+
 def test_hours_are_said_by_days_that_are_alike() -> None:
     said = run("show", "co").output
     assert "Contact Monday to Friday only 07:00-19:00." in said
