@@ -11,9 +11,10 @@ import msgspec
 
 from services.events.base import Instant, Text
 from services.policy import activation_refused as refused
-from services.policy import draft_check, drafts
+from services.policy import draft_check, drafts, ending
 from services.policy.activation_refused import unless_past, unless_two_people
 from services.policy.drafts import Draft
+from services.policy.ending import CalledOff, Ending
 from services.policy.pack import Pack, PackError, hash_of, load_shipped, load_text, shipped
 from services.policy.rulesets import Active, RuleSets
 from services.runtime import queries
@@ -58,6 +59,7 @@ class Activated(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     status: str
     active_from: datetime
+    called_off: tuple[CalledOff, ...] = ()  # what was scheduled, and is not any more
 
 
 async def active(
@@ -120,7 +122,7 @@ async def put_in_force(
     the others that will then be active, or later.  The caller has `one_change_at_a_time`."""
     version = hash_of(text)
     await connection.execute(SQL["keep_pack_text"], tenant, pack.id, version, text)
-    await connection.execute(SQL["supersede"], tenant, pack.id, begins, *people)
+    before = await ending.end(connection, tenant, pack.id, begins, people)
     activation_id = uuid4()
     await connection.execute(
         SQL["activate"], tenant, activation_id, pack.id, version, begins, *people, restores
@@ -135,12 +137,13 @@ async def put_in_force(
         version=version,
         status=pack.status,
         active_from=begins,
+        called_off=before.called_off if before else (),
     )
 
 
 async def deactivate(
     connection: Connection, rule_sets: RuleSets, tenant: str, asked: Deactivation
-) -> None:
+) -> Ending:
     """End a pack for a tenant: borrowers whose place has no other are held.  Raises Problem, and
     then nothing has changed."""
     unless_two_people(asked.by, asked.approved_by)
@@ -149,16 +152,16 @@ async def deactivate(
     at = (asked.at or now).replace(microsecond=0)
     unless_past("at", at, now)
     before = await _unreadable(connection, rule_sets, tenant, at)
-    rows = await connection.fetch(
-        SQL["deactivate"], tenant, asked.pack, at, asked.by, asked.approved_by, asked.reason
-    )
-    if not rows:
+    people = (asked.by, asked.approved_by)
+    ended = await ending.end(connection, tenant, asked.pack, at, people, asked.reason)
+    if ended is None:
         raise Problem(404, "not_active", f"{asked.pack} is not active; see GET /v1/activations")
     # Where the packs could not be read before, ending one may be the way to mend it.
     for there, why in (await _unreadable(connection, rule_sets, tenant, at)).items():
         if there not in before:
             said = f"is needed by the packs active from {there[0]:%FT%TZ} on: {why}"
             raise invalid("pack", said, "end what needs it first; nothing has changed")
+    return ended
 
 
 async def one_change_at_a_time(connection: Connection, tenant: str) -> None:

@@ -1,5 +1,6 @@
 """`dunwell policy`: a rule set's life, from a draft to what is in force, and back."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.policy.cli_options import APPROVED_BY, BY, TENANT, beside_the_sand
 from services.policy.cli_reading import Instant
 from services.policy.cli_status import status_command
 from services.policy.cli_whatif import whatif_command
+from services.policy.ending import CalledOff, Ending
 from services.policy.rollback import Rollback, RolledBack
 from services.policy.rulesets import RuleSets
 from services.runtime.cli_database import on_database
@@ -61,7 +63,8 @@ def activate(
 
     PACK@HASH names one version; without a hash it is the shipped text of today, or the newest
     approved draft.  What is bound is that text: an upgrade that brings a new one changes nothing
-    until it is activated too.  The version before decides until --from.
+    until it is activated too.  The version before decides until --from.  A version or an end that
+    was scheduled for later is called off, and told.
 
     \b
     dunwell policy activate us-fed --tenant acme --by ann --approved-by bob
@@ -84,6 +87,7 @@ def activate(
     done = on_database("policy", run)
     click.echo(f"{done.pack} ({done.status}) decides for {tenant} from {done.active_from:%FT%TZ}.")
     click.echo(f"Its text is kept as {done.version[:12]}.")
+    _say_called_off(pack.partition("@")[0], done.called_off)
 
 
 @policy.command("rollback")
@@ -109,8 +113,7 @@ def rollback_command(pack: str, tenant: str, by: str, approved_by: str) -> None:
         f"{pack}@{done.now.version[:12]} decides for {tenant} again from"
         f" {done.now.active_from:%FT%TZ}, instead of {done.instead_of[:12]}."
     )
-    if done.called_off:
-        click.echo(f"{done.called_off} scheduled version(s) called off.")
+    _say_called_off(pack, done.now.called_off)
 
 
 @policy.command()
@@ -125,23 +128,30 @@ def deactivate(
 ) -> None:
     """Take PACK out of force.  Borrowers whose place has no other active pack are held.
 
+    A version that was scheduled for later is called off, and told.
+
     \b
     dunwell policy deactivate acme-hours --tenant acme --by ann --approved-by bob \\
         --reason "the law has the same hours now"
     """
     asked = Deactivation(pack=pack, by=by, approved_by=approved_by, at=at, reason=reason)
 
-    async def run(connection: Connection) -> None:
+    async def run(connection: Connection) -> Ending:
+        rule_sets = RuleSets(jurisdictions.load())
         try:
-            await activation.deactivate(connection, RuleSets(jurisdictions.load()), tenant, asked)
+            return await activation.deactivate(connection, rule_sets, tenant, asked)
         except Problem as problem:
             if problem.code != "not_active":
                 raise
             said = f"{pack} is not active for {tenant}; see `dunwell policy status`"
             raise click.ClickException(said) from None
 
-    on_database("policy", run)
-    click.echo(f"{pack} no longer decides for {tenant}.")
+    ending = on_database("policy", run)
+    if ending.decides and at is not None:
+        click.echo(f"{pack} decides for {tenant} until {ending.at:%FT%TZ}, then no longer.")
+    elif ending.decides:
+        click.echo(f"{pack} no longer decides for {tenant}.")
+    _say_called_off(pack, ending.called_off)
 
 
 @policy.command()
@@ -174,6 +184,18 @@ def held(tenant: str) -> None:
     for row in rows:
         click.echo(f"{row['reminder_id']}  {row['code']:<12}  since {row['held_since']:%F %H:%MZ}")
     click.echo(f"{len(rows)} held.")
+
+
+def _say_called_off(pack: str, called_off: Iterable[CalledOff]) -> None:
+    for off in called_off:
+        what = (
+            f"{pack}@{off.version[:12]} was to begin"
+            if off.what == "begin"
+            else f"{pack} was to end"
+        )
+        why = f": {off.reason}" if off.reason else ""
+        people = f"by {off.by}, approved by {off.approved_by}{why}"
+        click.echo(f"Called off: {what} {off.at:%FT%TZ} ({people}).")
 
 
 for command in (

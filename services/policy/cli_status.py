@@ -97,7 +97,12 @@ def _who(term: dict[str, Any]) -> str:
         said = f"rolled back to by {term['requested_by']}, approved by {term['approved_by']}"
     if term["ended_by"] is not None:
         said += f"; ended by {term['ended_by']}, approved by {term['end_approved_by']}"
-    return said + (f": {term['end_reason']}" if term["end_reason"] else "")
+        said += f": {term['end_reason']}" if term["end_reason"] else ""
+    for off in term["ends_called_off"]:
+        said += f"; its end on {_day(datetime.fromisoformat(off['ended_at']))} by {off['ended_by']}"
+        said += f", approved by {off['end_approved_by']}"
+        said += f": {off['end_reason']}," * bool(off["end_reason"]) + " was called off"
+    return said
 
 
 def _waiting(each: Draft) -> dict[str, Any]:

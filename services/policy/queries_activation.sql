@@ -35,23 +35,36 @@ SELECT change FROM activations, unnest(ARRAY[active_from, ended_at]) AS change
  WHERE tenant = $1 AND change > $2
  ORDER BY at
 
--- supersede
--- A pack's earlier versions end when this one begins.
-UPDATE activations SET ended_at = greatest($3, active_from), ended_by = $4, end_approved_by = $5
- WHERE tenant = $1 AND pack = $2 AND (ended_at IS NULL OR ended_at > $3)
+-- end
+-- A pack's versions end at $3; those that begin later never do.  An end that was scheduled stays on
+-- record.  Returns each as it was.
+UPDATE activations a
+   SET ended_at = greatest($3, was.active_from), ended_by = $4, end_approved_by = $5,
+       end_reason = $6,
+       ends_called_off = was.ends_called_off || CASE WHEN was.ended_at IS NULL THEN '[]' ELSE
+           jsonb_build_array(jsonb_build_object(
+               'ended_at', was.ended_at, 'ended_by', was.ended_by,
+               'end_approved_by', was.end_approved_by, 'end_reason', was.end_reason)) END
+  FROM activations was
+ WHERE was.tenant = $1 AND was.pack = $2
+   AND (was.ended_at IS NULL OR was.ended_at > greatest($3, was.active_from))
+   AND (a.tenant, a.activation_id) = (was.tenant, was.activation_id)
+RETURNING was.version, was.active_from, was.requested_by, was.approved_by, was.ended_at,
+          was.ended_by, was.end_approved_by, was.end_reason,
+          was.active_from > policy.gate_now() AND was.active_from >= $3 AS never_begins,
+          -- Not where its end was the beginning of the next version.
+          was.ended_at IS NOT NULL AND NOT EXISTS (
+              SELECT FROM activations next
+               WHERE next.tenant = was.tenant AND next.pack = was.pack
+                 AND next.active_from = was.ended_at
+                 AND (next.ended_at IS NULL OR next.ended_at > next.active_from)) AS was_the_end
 
 -- activate
 INSERT INTO activations (tenant, activation_id, pack, version, active_from, requested_by,
                          approved_by, restores, recorded_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, policy.gate_now())
 
--- deactivate
-UPDATE activations
-   SET ended_at = greatest($3, active_from), ended_by = $4, end_approved_by = $5, end_reason = $6
- WHERE tenant = $1 AND pack = $2 AND (ended_at IS NULL OR ended_at > $3)
-RETURNING activation_id
-
 -- activations
 SELECT activation_id, pack, version, active_from, requested_by, approved_by, recorded_at,
-       ended_at, ended_by, end_approved_by, end_reason, restores
+       ended_at, ended_by, end_approved_by, end_reason, ends_called_off, restores
   FROM activations WHERE tenant = $1 ORDER BY pack, active_from, recorded_at

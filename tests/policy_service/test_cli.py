@@ -1,5 +1,6 @@
 """`dunwell policy`: what an officer types."""
 
+import re
 import subprocess
 import sys
 
@@ -63,3 +64,17 @@ def test_a_refusal_is_said_once_and_names_the_option(database: Database) -> None
     ended = dunwell(database, "deactivate", *nothing)
     assert (ended.returncode, "GET /v1" in ended.stderr) == (1, False)
     assert "us-fed is not active for acme; see `dunwell policy status`" in ended.stderr
+
+
+def test_what_is_scheduled_is_said_to_be_so_and_so_is_its_calling_off(database: Database) -> None:
+    start = ("activate", "house", "--tenant", "acme", *PEOPLE, "--accept-draft")
+    end = ("deactivate", "house", "--tenant", "acme", *PEOPLE, "--reason", "we leave")
+    later = "2999-01-01T00:00:00Z"
+    assert dunwell(database, *start, "--from", later).returncode == 0
+    only = f"Called off: house@{'.' * 12} was to begin {later} (by ann, approved by bob).\n"
+    assert re.fullmatch(re.escape(only).replace(r"\.", "."), dunwell(database, *end).stdout)
+    assert dunwell(database, *start).returncode == 0
+    ended = dunwell(database, *end, "--at", later)
+    assert ended.stdout == f"house decides for acme until {later}, then no longer.\n"
+    said = f"Called off: house was to end {later} (by ann, approved by bob: we leave)."
+    assert said in dunwell(database, *start).stdout

@@ -13,7 +13,7 @@ from services.events.deliveries import ContactPointChanged
 from services.events.loans import BorrowerChanged, CandidateZone, DebtChanged
 from services.events.permits import Redeem, Redeemed
 from services.events.words import Basis, Channel, Place, PointKind
-from services.policy import activation, handlers, jurisdictions
+from services.policy import activation, ending, handlers, jurisdictions
 from services.policy.activation import Activation
 from services.policy.handlers import Context
 from services.policy.redeem import redeem
@@ -64,16 +64,15 @@ class World:
         async with transaction(self.db) as connection:
             version = str(uuid4())
             await connection.execute(activation.SQL["keep_pack_text"], tenant, pack, version, text)
-            await connection.execute(
-                activation.SQL["supersede"], tenant, pack, AFTERNOON - timedelta(days=99), "a", "b"
-            )
+            since = AFTERNOON - timedelta(days=99)
+            await ending.end(connection, tenant, pack, since, ("a", "b"))
             await connection.execute(
                 activation.SQL["activate"],
                 tenant,
                 uuid4(),
                 pack,
                 version,
-                AFTERNOON - timedelta(days=99),
+                since,
                 "ann",
                 "bob",
                 None,
