@@ -86,7 +86,8 @@ def check_command(draft: str, tenant: str, cases: Path) -> None:
 def approve_command(draft: str, tenant: str, by: str, loosens_own: bool) -> None:
     """Approve a DRAFT that was checked.  It can then be put in force, and never changes again.
 
-    DRAFT is a pack's id if one draft of it waits, or PACK@HASH.
+    DRAFT is a pack's id if one draft of it waits, or PACK@HASH.  One that is approved, and would
+    now take the place of a stricter version, can be given --loosens-own too.
 
     \b
     dunwell policy approve acme-hours --tenant acme --by bob
@@ -97,8 +98,8 @@ def approve_command(draft: str, tenant: str, by: str, loosens_own: bool) -> None
 
     done = on_database("policy", run)
     click.echo(f"{done.name} is approved by {done.approved_by}; drafted by {done.drafted_by}.")
-    if done.loosens:
-        click.echo(f"Recorded: it loosens {', '.join(done.loosens)}.")
+    for each in done.loosenings:
+        click.echo(f"Recorded: it loosens {each.rule}, accepted by {each.by}.")
     click.echo(f"Next: dunwell policy activate {done.name} --from INSTANT --by … --approved-by …")
 
 

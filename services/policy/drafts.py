@@ -25,6 +25,14 @@ ACTIVATION_SQL = queries.load(Path(__file__).with_name("queries_activation.sql")
 SHORTEST_HASH = 6
 
 
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """On whose word a version may ask less than the one before, in one rule."""
+
+    rule: str
+    by: str
+    at: datetime
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A pack of a tenant's own, and what has been done to it."""
 
@@ -37,7 +45,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     checked_at: datetime | None
     approved_by: str | None
     approved_at: datetime | None
-    loosens: tuple[str, ...]  # rules of its version before, loosened with a second person's word
+    loosenings: tuple[Accepted, ...]  # of its version before, with a second person's word
+
+    @property
+    def loosens(self) -> tuple[str, ...]:
+        """The rules that it may loosen."""
+        return tuple(each.rule for each in self.loosenings)
 
     @property
     def state(self) -> str:
@@ -82,28 +95,34 @@ async def check(
         await connection.execute(
             SQL["checked"], tenant, found.pack, found.version, cases, checked.cases_right
         )
-    before = await _before(connection, tenant, found)
-    return msgspec.structs.replace(checked, loosens=tuple(draft_check.loosens(before, pack)))
+    return msgspec.structs.replace(
+        checked, loosens=tuple(await _loosens(connection, tenant, found, pack))
+    )
 
 
 async def approve(
     connection: Connection, tenant: str, named: str, by: str, *, loosens_own: bool
 ) -> Draft:
-    """A second person's word for a draft that was checked.  Raises Problem."""
+    """A second person's word for a draft that was checked; for one that was approved, that it may
+    loosen what has come into force since.  Raises Problem."""
     found = await find(connection, tenant, named, only_one_waiting=True)
-    if found.approved_at is not None:
+    pack = _read(found.text, f"{found.pack}.yaml")
+    looser = await _loosens(connection, tenant, found, pack)
+    unsaid = [each for each in looser if each.rule not in found.loosens]
+    if found.approved_at is not None and not unsaid:
         said = f"was approved by {found.approved_by} at {found.approved_at:%FT%TZ}"
         raise invalid("draft", said, f"put it in force: dunwell policy activate {found.name}")
     if found.checked_at is None:
         fix = f"dunwell policy check {found.name} --cases FILE"
         raise invalid("draft", f"{found.name} has not been checked", fix)
     refused.unless_two_people(found.drafted_by, by)
-    pack = _read(found.text, f"{found.pack}.yaml")
-    looser = draft_check.loosens(await _before(connection, tenant, found), pack)
-    if looser and not loosens_own:
-        raise refused.because("draft", map(said_of, looser), LOOSENS)
-    rules = sorted({each.rule for each in looser})
-    await connection.execute(SQL["approve"], tenant, found.pack, found.version, by.strip(), rules)
+    if unsaid and not loosens_own:
+        raise refused.because("draft", map(said_of, unsaid), LOOSENS)
+    rules = sorted({each.rule for each in unsaid})
+    approval = (tenant, found.pack, found.version, by.strip())
+    if found.approved_at is None:
+        await connection.execute(SQL["approve"], *approval)
+    await connection.execute(SQL["accept_loosening"], *approval, rules)
     return await find(connection, tenant, f"{found.pack}@{found.version}")
 
 
@@ -120,8 +139,8 @@ async def find(
 ) -> Draft:
     """A draft by `PACK` (the newest) or `PACK@HASH`, the hash as short as is clear.
 
-    With `only_one_waiting` PACK alone is refused where several wait for approval: what a person
-    read must be what they approve.  Raises Problem.
+    With `only_one_waiting` PACK alone is refused where several wait for approval, or none of
+    several: what a person read must be what they approve.  Raises Problem.
     """
     pack, _, prefix = named.partition("@")
     every = await drafts_of(connection, tenant, pack)
@@ -132,9 +151,10 @@ async def find(
     if prefix and (len(prefix) < SHORTEST_HASH or len(fitting) > 1):
         raise invalid("draft", f"{named} is not clear", "write more of its hash")
     waiting = [each for each in fitting if each.approved_at is None]
-    if only_one_waiting and len(waiting) > 1:
-        names = ", ".join(each.name for each in waiting)
-        raise invalid("draft", f"{pack} has several that wait", f"name one: {names}")
+    if only_one_waiting and len(waiting or fitting) > 1:
+        names = ", ".join(each.name for each in waiting or fitting)
+        said = "several that wait" if waiting else "several, and none waits"
+        raise invalid("draft", f"{pack} has {said}", f"name one: {names}")
     return waiting[0] if only_one_waiting and waiting else fitting[0]
 
 
@@ -188,19 +208,28 @@ async def _beside(connection: Connection, tenant: str, pack: str) -> list[Pack]:
     return found
 
 
-async def _before(connection: Connection, tenant: str, found: Draft) -> Pack | None:
-    """What the draft would take the place of: the version in force, or the last approved."""
+async def _loosens(
+    connection: Connection, tenant: str, found: Draft, pack: Pack
+) -> list[Loosening]:
+    """In what it asks less than any version whose place it may take."""
+    every = [
+        each
+        for before in await _before(connection, tenant, found)
+        for each in draft_check.loosens(before, pack)
+    ]
+    return list(dict.fromkeys(every))
+
+
+async def _before(connection: Connection, tenant: str, found: Draft) -> Sequence[Pack]:
+    """What the draft may take the place of: the versions in force or scheduled; without one, for
+    a draft that waits for approval, the last approved."""
     now = await gate_now(connection)
-    for row in await connection.fetch(ACTIVATION_SQL["active"], [tenant], now):
-        if row["pack"] == found.pack:
-            text = await connection.fetchval(
-                ACTIVATION_SQL["pack_text"], tenant, row["pack"], row["version"]
-            )
-            return next(iter(_readable(text, found.pack)), None)
-    for each in await drafts_of(connection, tenant, found.pack):
-        if each.approved_at is not None and each.version != found.version:
-            return next(iter(_readable(each.text, found.pack)), None)
-    return None
+    deciding = await connection.fetch(SQL["deciding"], tenant, found.pack, now)
+    texts = [row["text"] for row in deciding]
+    if not texts and found.approved_at is None:
+        drafted = await drafts_of(connection, tenant, found.pack)
+        texts = [each.text for each in drafted if each.approved_at is not None][:1]
+    return [pack for text in texts for pack in _readable(text, found.pack)]
 
 
 def _readable(text: str, pack: str) -> Sequence[Pack]:

@@ -1,6 +1,7 @@
 """A tenant's own pack, from a file to a second person's yes."""
 
 import hashlib
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -9,7 +10,7 @@ from services.policy import drafts
 from services.policy.pack import load_shipped
 from services.runtime.database import transaction
 from services.runtime.web import Problem
-from tests.policy_service.events import TENANT
+from tests.policy_service.events import AFTERNOON, TENANT
 from tests.policy_service.world import World
 from tests.policy_versions.own import CASES, activated, approved, by_calendar, drafted, own
 
@@ -189,12 +190,61 @@ async def test_what_was_approved_when_nothing_was_in_force_is_not_put_over_somet
     assert "loosens acme-hours-day" in said(refused)
 
 
+async def test_a_version_approved_before_a_stricter_one_comes_back_with_a_word_that_is_recorded(
+    world: World,
+) -> None:
+    wide = await approved(world, own("08:00-20:00"))
+    narrow = await approved(world, own("09:00-18:00"))
+    await activated(world, narrow.name)
+    with pytest.raises(Problem) as refused:
+        await approve(world, wide.name, "carol")
+    assert "--loosens-own" in said(refused)
+    with pytest.raises(Problem) as refused:
+        await approve(world, wide.name, "ann", loosens_own=True)
+    assert "somebody else" in said(refused)
+    done = await approve(world, wide.name, "carol", loosens_own=True)
+    assert (done.approved_by, done.approved_at) == ("bob", wide.approved_at)
+    assert [(each.rule, each.by) for each in done.loosenings] == [("acme-hours-day", "carol")]
+    assert (await activated(world, wide.name)).version == wide.version
+
+
+async def test_an_approval_that_adds_no_word_is_refused_and_the_newest_is_not_guessed(
+    world: World,
+) -> None:
+    one = await approved(world, own("08:00-20:00"))
+    with pytest.raises(Problem) as refused:
+        await approve(world, one.name, "carol", loosens_own=True)
+    assert "was approved by bob" in said(refused)
+    two = await approved(world, own("09:00-18:00"))
+    await activated(world, two.name)
+    with pytest.raises(Problem) as refused:
+        await approve(world, "acme-hours", "carol", loosens_own=True)
+    assert one.name in said(refused)
+
+
+async def test_a_draft_is_compared_with_the_stricter_version_that_is_only_scheduled(
+    world: World,
+) -> None:
+    await activated(world, (await approved(world, own("08:00-20:00"))).name)
+    strict = await approved(world, own("12:00-16:00"))
+    await activated(world, strict.name, active_from=AFTERNOON + timedelta(days=1))
+    between = await drafted(world, own("09:00-18:00"))
+    assert (await check(world, between.name)).loosens
+    with pytest.raises(Problem):
+        await approve(world, between.name, "bob")
+    await approve(world, between.name, "bob", loosens_own=True)
+    await activated(world, between.name, active_from=AFTERNOON + timedelta(days=2))
+
+
 async def test_the_database_keeps_a_draft_as_it_was_written(world: World) -> None:
-    await approved(world, own("09:00-18:00"))
+    await activated(world, (await approved(world, own("09:00-18:00"))).name)
+    await approved(world, own("08:00-20:00"), loosens_own=True)
     for change in (
         "UPDATE policy.drafts SET text = text || ' '",
         "UPDATE policy.drafts SET approved_by = 'eve'",
         "DELETE FROM policy.drafts",
+        "UPDATE policy.loosenings SET accepted_by = 'eve'",
+        "DELETE FROM policy.loosenings",
     ):
         with pytest.raises(asyncpg.PostgresError):
             await world.owner.execute(change)
