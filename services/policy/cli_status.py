@@ -26,6 +26,9 @@ def status_command(tenant: str, every: bool, as_json: bool) -> None:
     `counsel` says whether counsel has reviewed the text: `draft` is not yet; of a pack of your own
     that says `in_force` we know only that its author says so.  Times are UTC.
 
+    With --all, and in --json as `text`, who drafted and approved a text of your own, and on whose
+    word it loosens the one before.
+
     \b
     dunwell policy status --tenant acme
     dunwell policy status --tenant acme --all
@@ -47,6 +50,8 @@ def status_command(tenant: str, every: bool, as_json: bool) -> None:
             + f"  {since} to {until or 'further notice'}" * bool(since)
         )
         click.echo(f"            {row['who']}")
+        if every and row["text"]:
+            click.echo(f"            its text: {row['text']}")
     if not any(row["state"] == "in force" for row in rows):
         click.echo(f"Nothing is in force for {tenant}: every borrower is held.")
     if not found:
@@ -61,6 +66,8 @@ async def status(connection: Connection, tenant: str) -> list[dict[str, Any]]:
     now = await gate_now(connection)
     terms = await activation.listed(connection, tenant)
     counsel = await _reviewed(connection, tenant)
+    mine = await drafts.every(connection, tenant)
+    texts = {(each.pack, each.version): _said_of(each) for each in mine}
     rows: list[dict[str, Any]] = [
         {
             "pack": term["pack"],
@@ -70,11 +77,11 @@ async def status(connection: Connection, tenant: str) -> list[dict[str, Any]]:
             "from": term["active_from"],
             "to": term["ended_at"],
             "who": _who(term),
+            "text": texts.get((str(term["pack"]), str(term["version"]))),
         }
         for term in terms
     ]
     used = {(term["pack"], term["version"]) for term in terms}
-    mine = await drafts.every(connection, tenant)
     rows += [_waiting(each) for each in mine if (each.pack, each.version) not in used]
     return sorted(rows, key=lambda row: str(row["pack"]))
 
@@ -105,12 +112,18 @@ def _who(term: dict[str, Any]) -> str:
     return said
 
 
-def _waiting(each: Draft) -> dict[str, Any]:
+def _said_of(each: Draft) -> str:
     who = f"drafted by {each.drafted_by} {_day(each.drafted_at)}"
     if each.checked_at is not None:
         who += f"; checked with {each.cases_right} case(s)"
     if each.approved_at is not None:
         who += f"; approved by {each.approved_by} {_day(each.approved_at)}"
+    for word in each.loosenings:
+        who += f"; that it loosens {word.rule} accepted by {word.by} {_day(word.at)}"
+    return who
+
+
+def _waiting(each: Draft) -> dict[str, Any]:
     return {
         "pack": each.pack,
         "version": each.version,
@@ -118,7 +131,8 @@ def _waiting(each: Draft) -> dict[str, Any]:
         "status": _counsel(each.text, each.pack),
         "from": None,
         "to": None,
-        "who": who,
+        "who": _said_of(each),
+        "text": None,
     }
 
 

@@ -65,6 +65,14 @@ INSERT INTO activations (tenant, activation_id, pack, version, active_from, requ
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, policy.gate_now())
 
 -- activations
-SELECT activation_id, pack, version, active_from, requested_by, approved_by, recorded_at,
-       ended_at, ended_by, end_approved_by, end_reason, ends_called_off, restores
-  FROM activations WHERE tenant = $1 ORDER BY pack, active_from, recorded_at
+-- Of a tenant's own pack with who drafted and approved its text; of a shipped one nobody did.
+SELECT a.activation_id, a.pack, a.version, a.active_from, a.requested_by, a.approved_by,
+       a.recorded_at, a.ended_at, a.ended_by, a.end_approved_by, a.end_reason, a.ends_called_off,
+       a.restores, d.drafted_by, d.drafted_at, d.approved_by AS draft_approved_by,
+       d.approved_at AS draft_approved_at,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'rule', rule, 'by', accepted_by, 'at', accepted_at) ORDER BY rule), '[]')
+          FROM loosenings l
+         WHERE (l.tenant, l.pack, l.version) = (a.tenant, a.pack, a.version)) AS loosenings
+  FROM activations a LEFT JOIN drafts d USING (tenant, pack, version)
+ WHERE a.tenant = $1 ORDER BY a.pack, a.active_from, a.recorded_at

@@ -8,7 +8,8 @@ from click.testing import CliRunner, Result
 
 from services.__main__ import main
 from services.policy import activation, cli_status, rollback
-from services.policy.activation import Deactivation
+from services.policy.activation import Activation, Deactivation
+from services.policy.drafts import Draft
 from services.policy.rollback import Rollback, RolledBack
 from services.runtime.database import transaction
 from services.runtime.web import Problem
@@ -199,6 +200,36 @@ async def test_rolling_back_calls_off_what_is_scheduled(world: World) -> None:
     await activated(world, third.name, active_from=AFTERNOON + 9 * HOUR)
     assert (await roll_back(world)).called_off == 1
     assert (await states(world))[third.version] == "called off"
+
+
+async def test_of_a_version_in_force_it_is_told_who_wrote_and_approved_it_and_what_it_loosens(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.activate("house")
+    await activated(world, (await approved(world, own(SHUT))).name)
+    await world.at(AFTERNOON + HOUR)
+    two = await approved(world, own(OPEN), loosens_own=True)
+    asked = Activation(pack=two.name, by="carol", approved_by="dave")
+    async with transaction(world.db) as connection:
+        await activation.activate(connection, world.rule_sets, TENANT, asked, sandbox=False)
+        _, row, house = await activation.listed(connection, TENANT)
+    assert (row["requested_by"], row["approved_by"]) == ("carol", "dave")
+    assert (row["drafted_by"], row["draft_approved_by"]) == ("ann", "bob")
+    assert (row["drafted_at"], row["draft_approved_at"]) == (two.drafted_at, two.approved_at)
+    assert [(word["rule"], word["by"]) for word in row["loosenings"]] == [("acme-hours-day", "bob")]
+    assert (house["drafted_by"], house["loosenings"]) == (None, [])
+    monkeypatch.setenv("DUNWELL_DATABASE_URL", database.dsn("policy"))
+    words = ["policy", "status", "--all", "--tenant", TENANT]
+    said = (await asyncio.to_thread(CliRunner().invoke, main, words)).output
+    assert f"its text: {_day_of(two)}" in said
+
+
+def _day_of(draft: Draft) -> str:
+    then = f"{AFTERNOON + HOUR:%F %H:%MZ}"
+    return (
+        f"drafted by ann {then}; checked with {draft.cases_right} case(s); approved by bob {then};"
+        f" that it loosens acme-hours-day accepted by bob {then}"
+    )
 
 
 async def test_taking_a_pack_out_keeps_both_names_and_the_reason(world: World) -> None:
