@@ -60,6 +60,7 @@ class Activated(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     active_from: datetime
     called_off: tuple[CalledOff, ...] = ()  # what was scheduled, and is not any more
+    rolled_back_at: datetime | None = None  # this version was in force before, and was taken back
 
 
 async def active(
@@ -103,9 +104,11 @@ async def activate(
         before = dict((await active(connection, rule_sets, [tenant], begins)).get(tenant, ()))
         if pack_id in before:
             await _unless_looser(connection, tenant, draft, pack, before[pack_id])
-    return await put_in_force(
+    done = await put_in_force(
         connection, rule_sets, tenant, pack, text, begins, (asked.by, asked.approved_by)
     )
+    back = await connection.fetchval(SQL["rolled_back_at"], tenant, pack_id, done.version)
+    return msgspec.structs.replace(done, rolled_back_at=back)
 
 
 async def put_in_force(

@@ -64,7 +64,8 @@ def activate(
     PACK@HASH names one version; without a hash it is the shipped text of today, or the newest
     approved draft.  What is bound is that text: an upgrade that brings a new one changes nothing
     until it is activated too.  The version before decides until --from.  A version or an end that
-    was scheduled for later is called off, and told.
+    was scheduled for later is called off, and told: to do only that, activate what is in force
+    once more, by its hash.
 
     \b
     dunwell policy activate us-fed --tenant acme --by ann --approved-by bob
@@ -87,6 +88,9 @@ def activate(
     done = on_database("policy", run)
     click.echo(f"{done.pack} ({done.status}) decides for {tenant} from {done.active_from:%FT%TZ}.")
     click.echo(f"Its text is kept as {done.version[:12]}.")
+    if done.rolled_back_at is not None:
+        click.echo(f"This version was rolled back on {done.rolled_back_at:%FT%TZ}; is it meant?")
+        click.echo("Another is named by its hash: dunwell policy status --all shows them.")
     _say_called_off(pack.partition("@")[0], done.called_off)
 
 

@@ -64,6 +64,12 @@ INSERT INTO activations (tenant, activation_id, pack, version, active_from, requ
                          approved_by, restores, recorded_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, policy.gate_now())
 
+-- rolled_back_at
+-- When a roll-back last put another version in this one's place.
+SELECT max(r.active_from) FROM activations r JOIN activations a USING (tenant, pack)
+ WHERE tenant = $1 AND pack = $2 AND a.version = $3
+   AND r.restores IS NOT NULL AND r.version <> a.version AND r.active_from = a.ended_at
+
 -- activations
 -- Of a tenant's own pack with who drafted and approved its text; of a shipped one nobody did.
 SELECT a.activation_id, a.pack, a.version, a.active_from, a.requested_by, a.approved_by,

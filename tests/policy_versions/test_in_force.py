@@ -174,6 +174,36 @@ async def test_rolling_back_puts_the_version_before_in_force_at_once(world: Worl
     assert await verdict(world) == "allowed"
 
 
+async def test_the_newest_draft_that_was_rolled_back_is_said_to_be_so_when_it_comes_again(
+    world: World,
+) -> None:
+    for i, hours in enumerate((OPEN, SHUT)):
+        await world.at(AFTERNOON + i * HOUR)
+        done = await activated(world, (await approved(world, own(hours))).name)
+        assert done.rolled_back_at is None
+    await world.at(AFTERNOON + 2 * HOUR)
+    back = await roll_back(world)
+    assert back.now.rolled_back_at is None
+    await world.at(AFTERNOON + 3 * HOUR)
+    assert (await activated(world, back.now.pack + "@" + back.now.version)).rolled_back_at is None
+    again = await activated(world, "acme-hours", active_from=AFTERNOON + 4 * HOUR)
+    assert (again.version, again.rolled_back_at) == (back.instead_of, AFTERNOON + 2 * HOUR)
+
+
+async def test_what_is_in_force_activated_once_more_calls_off_only_what_is_scheduled(
+    world: World,
+) -> None:
+    one = await approved(world, own(OPEN))
+    await activated(world, one.name)
+    await world.at(AFTERNOON + HOUR)
+    two = await approved(world, own(SHUT))
+    await activated(world, two.name, active_from=AFTERNOON + 9 * HOUR)
+    await world.at(AFTERNOON + 2 * HOUR)
+    [off] = (await activated(world, one.name)).called_off
+    assert (off.what, off.version) == ("begin", two.version)
+    assert (await states(world)) == {one.version: "in force", two.version: "called off"}
+
+
 async def test_rolling_back_twice_goes_two_versions_back_and_no_further(world: World) -> None:
     texts = [own(hours) for hours in (OPEN, SHUT, SHUT_LONGER)]
     for i, text in enumerate(texts):
