@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from services.scheduler.import_book import (
 )
 
 SHOWN = 50
+CHECKED_AT_ONCE = 100  # rows: a few hundredths of a second, in which Ctrl-C is not heard
 
 WRONG_ROWS, WRONG_USE, BROKE_OFF = 1, 2, 3  # exit codes
 
@@ -62,7 +62,7 @@ Environment:
 
 \b
 Exit codes: 0 done, 1 rows are wrong or older than what is stored, 2 wrong use, door or key,
-3 a door went away: repeat.
+3 a door went away, or Ctrl-C: repeat.
 
 \b
 Examples:
@@ -82,12 +82,19 @@ Examples:
 )
 def import_command(file: Path, check: bool, as_json: bool, version: int | None) -> None:
     """The command; its help is above."""
-    code = asyncio.run(_run(file, check, as_json, version or int(file.stat().st_mtime)))
+    version = version or int(file.stat().st_mtime)
+    tally = Tally()
+    try:
+        code = asyncio.run(_run(file, check, as_json, version, tally))
+    except KeyboardInterrupt:
+        repeat = ": repeat the same import to complete it" * tally.begun
+        _broken_off(f"stopped by Ctrl-C{repeat}", as_json, tally)
+        code = BROKE_OFF
     sys.exit(code)
 
 
-async def _run(file: Path, check: bool, as_json: bool, version: int) -> int:
-    console = Console(stderr=True)
+async def _run(file: Path, check: bool, as_json: bool, version: int, tally: Tally) -> int:
+    console = Console(stderr=True, quiet=as_json)
     key = _variable("API_KEY", "")
     if not check and not key:
         click.echo(
@@ -106,16 +113,13 @@ async def _run(file: Path, check: bool, as_json: bool, version: int) -> int:
             if not check:
                 await doors.check()
             cadences = _own_cadences() if check else await doors.cadences()
-            rows, errors = _check(file, cadences, version, console, as_json)
+            rows, errors = await _check(file, cadences, version, console)
             if errors or check:
                 _report(console, as_json, version, rows, errors, None)
                 return WRONG_ROWS if errors else 0
-            tally = await _send(file, cadences, version, doors, console, rows, as_json)
+            await _send(file, cadences, version, doors, console, rows, tally)
         except (DoorError, KeyRefused, WrongDoor, Unreadable, cadence.CadenceError) as error:
-            if as_json:
-                click.echo(json.dumps({"ok": False, "problem": str(error), "errors": []}))
-            else:
-                click.echo(f"Not imported: {error}", err=True)
+            _broken_off(str(error), as_json, tally)
             return BROKE_OFF if isinstance(error, DoorError) else WRONG_USE
     _report(console, as_json, version, rows, tally.errors, tally)
     return 0 if tally.taken else WRONG_ROWS
@@ -130,13 +134,16 @@ def _own_cadences() -> Collection[str]:
     return cadence.load(cadence.SHIPPED, *([Path(own)] if own else [])).keys()
 
 
-def _check(
-    file: Path, cadences: Collection[str], version: int, console: Console, quiet: bool
+async def _check(
+    file: Path, cadences: Collection[str], version: int, console: Console
 ) -> tuple[int, list[RowError]]:
     """The whole file once: how many rows, and everything wrong with them."""
     rows, errors, consistency = 0, list[RowError](), Consistency()
-    with nullcontext() if quiet else console.status("Checking …"):
-        for row in book.read(file, cadences, version, datetime.now(UTC)):
+    with console.status("Checking …") as status:
+        for number, row in enumerate(book.read(file, cadences, version, datetime.now(UTC)), 1):
+            if number % CHECKED_AT_ONCE == 0:
+                status.update(f"Checking … {number} rows")
+                await asyncio.sleep(0)  # else Ctrl-C, a cancellation, waits for the last row
             if isinstance(row, RowError):
                 errors.append(row)
             else:
@@ -154,8 +161,8 @@ async def _send(
     doors: Doors,
     console: Console,
     total: int,
-    quiet: bool,
-) -> Tally:
+    tally: Tally,
+) -> None:
     def rows() -> Iterator[Row]:
         for row in book.read(file, cadences, version, datetime.now(UTC)):
             if isinstance(row, RowError):
@@ -169,11 +176,23 @@ async def _send(
         TextColumn("installments"),
         TimeRemainingColumn(),
         console=console,
-        disable=quiet,
     )
     with progress:
         task = progress.add_task("", total=total)
-        return await send(rows(), doors, lambda arrived: progress.advance(task, arrived))
+        await send(rows(), doors, tally, lambda arrived: progress.advance(task, arrived))
+
+
+def _broken_off(problem: str, as_json: bool, tally: Tally) -> None:
+    """Why it ended before its end, and what of it is in."""
+    said = f"Not imported: {problem}; nothing was sent."
+    if tally.begun:
+        # More may have arrived: what was under way is not known.
+        refused = f", {_count(len(tally.errors), 'error')} among them" * bool(tally.errors)
+        said = f"Broken off: {problem}; {_count(tally.rows, 'installment')} arrived{refused}."
+    if as_json:
+        click.echo(json.dumps({"ok": False, "problem": said, "errors": []}))
+    else:
+        click.echo(said, err=True)
 
 
 def _report(

@@ -155,6 +155,7 @@ class Tally:
     """What an import did."""
 
     def __init__(self) -> None:
+        self.begun = False  # something may be in, though no answer said so yet
         self.rows = 0
         self.borrowers = 0
         self.recorded = 0
@@ -170,12 +171,15 @@ class Tally:
         return not (self.errors or self.older or self.older_addresses)
 
 
-async def send(rows: Iterable[Row], doors: Doors, done: Callable[[int], None]) -> Tally:
+async def send(
+    rows: Iterable[Row], doors: Doors, tally: Tally, done: Callable[[int], None]
+) -> None:
     """Send all rows; `done` is called with the number of rows of each batch that has arrived.
 
-    A borrower's contact points go before their loans, so that no reminder finds nobody to write to.
+    The tally is true at any moment, also of an import that broke off.  A borrower's
+    contact points go before their loans, so that no reminder finds nobody to write to.
     """
-    tally = Tally()
+    tally.begun = True
     told: set[str] = set()
     puts = asyncio.Semaphore(PUTS_IN_FLIGHT)
     slots = asyncio.Semaphore(CHUNKS_IN_FLIGHT)
@@ -187,7 +191,6 @@ async def send(rows: Iterable[Row], doors: Doors, done: Callable[[int], None]) -
             task = tasks.create_task(_send_chunk(chunk, people, doors, puts, tally, done))
             task.add_done_callback(lambda _: slots.release())
     tally.errors.sort()
-    return tally
 
 
 @asynccontextmanager

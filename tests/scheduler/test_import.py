@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ from services.scheduler.book import Row, Unreadable
 from services.scheduler.book_cells import ADDRESSES, COLUMNS
 from services.scheduler.cli_import import import_command
 from services.scheduler.doors import MAX_BODY_BYTES, Doors
+from services.scheduler.import_book import CHUNK_ROWS, Tally, send
 from services.scheduler.import_book import Doors as ImportDoors
-from services.scheduler.import_book import send
 from services.scheduler.intake import Context
 from services.scheduler.paid_door import PaidDoor
 from tests.database import Database
@@ -42,6 +43,7 @@ class Notifier:
     title: str = "Dunwell notifier"
     refuses: str = ""
     down_for: int = 0
+    hangs_at: str = ""
 
     async def document(self, _: web.Request) -> web.Response:
         return web.json_response({"info": {"title": self.title}})
@@ -51,6 +53,8 @@ class Notifier:
             self.down_for -= 1
             return web.Response(status=503)
         reference = request.match_info["borrower_ref"]
+        if reference == self.hangs_at:
+            await asyncio.sleep(3_600)
         if reference == self.refuses:
             error = {"field": "contact_points[0].value", "problem": "is no number", "fix": "mend"}
             return web.json_response({"code": "invalid", "errors": [error]}, status=422)
@@ -70,15 +74,28 @@ class Importing:
 
     async def run(self, *arguments: str, **variables: str) -> tuple[int, str]:
         """Exit code, and all that was printed."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self._start(*arguments, **variables)
+        output, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, output.decode()
+
+    async def run_until(self, shown: str, *arguments: str) -> tuple[int, str]:
+        """The same with Ctrl-C as soon as a person on a terminal sees `shown`; what came then."""
+        process = await self._start(*arguments, FORCE_COLOR="1")
+        assert process.stdout is not None
+        await process.stdout.readuntil(shown.encode())
+        process.send_signal(signal.SIGINT)
+        output, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, output.decode()
+
+    async def _start(self, *arguments: str, **variables: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services", "import", *arguments,
             env=self.environment | variables,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        output, _ = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, output.decode()
 
 
 @pytest.fixture
@@ -174,6 +191,32 @@ async def test_an_import_that_broke_off_says_repeat_and_the_repeat_completes_it(
     assert len(await reminders(db)) == 60
 
 
+@pytest.mark.parametrize("options", [["--check"], []])
+async def test_ctrl_c_ends_a_check_and_nothing_was_sent(
+    importing: Importing, tmp_path: Path, options: list[str]
+) -> None:
+    rows = (GOOD | {"loan_id": f"L-{n}"} for n in range(10_000))
+    path = write(tmp_path / "book.csv", *rows)
+    code, said = await importing.run_until(" rows", *options, str(path))
+    assert (code, "nothing was sent" in said, "sound" in said) == (3, True, False), said
+    assert importing.notifier.lists == {}
+
+
+async def test_ctrl_c_while_sending_says_what_is_in_and_the_repeat_completes_it(
+    importing: Importing, db: Pool, tmp_path: Path
+) -> None:
+    rows = [GOOD | {"loan_id": f"L-{n}", "paid": "yes"} for n in range(CHUNK_ROWS)]
+    last = GOOD | {"borrower_ref": "B-2", "loan_id": "L-last"}
+    path = write(tmp_path / "book.csv", *rows, last)
+    importing.notifier.hangs_at = "B-2"
+    code, said = await importing.run_until("500/501", str(path))
+    assert (code, "500 installments arrived" in said) == (3, True), said
+    assert "repeat the same import" in said
+    importing.notifier.hangs_at = ""
+    code, said = await importing.run(str(path))
+    assert (code, "1 loan recorded, 500 unchanged" in said) == (0, True), said
+
+
 async def test_addresses_that_a_newer_book_empties_are_ended(
     importing: Importing, tmp_path: Path
 ) -> None:
@@ -263,7 +306,7 @@ async def test_a_book_that_changes_while_it_is_sent_is_told_as_such() -> None:
     async with aiohttp.ClientSession() as session:
         doors = ImportDoors(session, "http://127.0.0.1:1", "", "http://127.0.0.1:1", "")
         with pytest.raises(Unreadable):
-            await send(rows(), doors, lambda _: None)
+            await send(rows(), doors, Tally(), lambda _: None)
 
 
 def test_one_row_is_counted_in_the_singular(tmp_path: Path) -> None:
