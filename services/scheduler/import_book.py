@@ -25,6 +25,10 @@ TIMEOUT_SECONDS = 60.0
 ATTEMPTS = 6
 
 _HTTP = re.compile(r"https?://[^/\s]")
+_PORTS = {"scheduler": 8010, "notifier": 8030}
+
+# No outage, when it is the first thing that is heard of a door.
+_NO_HTTP = (aiohttp.ClientSSLError, aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError)
 
 # Columns by the fields that the scheduler's door names.
 _COLUMN = {"amount_minor": "amount"}
@@ -42,8 +46,8 @@ class WrongDoor(Exception):
     """A variable names no URL, or that of something else."""
 
 
-class Away(Exception):
-    """Worth asking again: no answer, or a 5xx."""
+class NoHttp(DoorError):
+    """Something is there, but didn't answer in HTTP: another protocol, TLS or none, or it ended."""
 
 
 class Doors(NamedTuple):
@@ -60,9 +64,16 @@ class Doors(NamedTuple):
         for service, url in (("scheduler", self.scheduler_url), ("notifier", self.notifier_url)):
             variable = f"DUNWELL_{service.upper()}_URL"
             if not _HTTP.match(url):
-                raise WrongDoor(f"{variable} is no URL: write it as http://127.0.0.1:8010")
+                port = _PORTS[service]
+                raise WrongDoor(f"{variable} is no URL: write it as http://127.0.0.1:{port}")
             try:
                 _, document = await self._call("GET", f"{url}/openapi.json", "")
+            except NoHttp as error:
+                scheme, why = url.partition(":")[0], type(error.__cause__).__name__
+                raise WrongDoor(
+                    f"what {variable} names does not speak {scheme} ({why}):"
+                    f" is the port the {service}'s, and its door http:// or https://?"
+                ) from None
             except (WrongDoor, KeyRefused):
                 document = {}
             if document.get("info", {}).get("title") != f"Dunwell {service}":
@@ -114,17 +125,14 @@ class Doors(NamedTuple):
     ) -> tuple[int, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         data = None if body is None else msgspec.json.encode(body)
-        try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(Away),
-                stop=stop_after_attempt(ATTEMPTS),
-                wait=wait_exponential(multiplier=0.2, max=5),
-                reraise=True,
-            ):
-                with attempt:
-                    status, answer = await self._once(method, url, headers, data)
-        except Away as error:
-            raise DoorError(f"{url.partition('/v1/')[0]} {error}: repeat the import") from None
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(DoorError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(multiplier=0.2, max=5),
+            reraise=True,
+        ):
+            with attempt:
+                status, answer = await self._once(method, url, headers, data)
         if status in (401, 403):
             why = answer.get("detail", "refuses the key")
             raise KeyRefused(f"{url.partition('/v1/')[0]}: {why}")
@@ -133,18 +141,24 @@ class Doors(NamedTuple):
     async def _once(
         self, method: str, url: str, headers: dict[str, str], data: bytes | None
     ) -> tuple[int, dict[str, Any]]:
+        """Once; a DoorError is worth asking again."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        door = url.partition("/v1/")[0]
         try:
             async with self.session.request(
                 method, url, headers=headers, data=data, timeout=timeout
             ) as answer:
                 status, raw = answer.status, await answer.read()
+        except _NO_HTTP as error:  # before ValueError, which a refused certificate is as well
+            why = f"{door} does not answer ({type(error).__name__})"
+            raise NoHttp(f"{why}: repeat the import") from error
         except ValueError:
             raise WrongDoor("a door's variable is no URL") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Away(f"does not answer ({type(error).__name__})") from None
+            why = f"{door} does not answer ({type(error).__name__})"
+            raise DoorError(f"{why}: repeat the import") from None
         if status >= 500:
-            raise Away(f"answered {status}")
+            raise DoorError(f"{door} answered {status}: repeat the import")
         try:
             return status, msgspec.json.decode(raw, type=dict[str, Any]) if raw else {}
         except msgspec.DecodeError:

@@ -289,6 +289,32 @@ async def test_a_door_that_is_not_the_right_one_is_told_by_its_variable_before_a
     assert await db.fetchval("SELECT count(*) FROM loans") == 0
 
 
+async def test_what_is_no_url_is_told_how_that_doors_is_written(
+    importing: Importing, tmp_path: Path
+) -> None:
+    path = book(tmp_path / "book.csv")
+    code, said = await importing.run(str(path), DUNWELL_NOTIFIER_URL="localhost:8030")
+    assert (code, "http://127.0.0.1:8030" in said) == (2, True), said
+
+
+@pytest.mark.parametrize("name", ["DUNWELL_SCHEDULER_URL", "DUNWELL_NOTIFIER_URL"])
+async def test_what_speaks_another_protocol_is_a_wrong_door_and_not_one_that_is_away(
+    importing: Importing, tmp_path: Path, name: str
+) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As Kafka does on a request that is none of its own."""
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    path = book(tmp_path / "book.csv")
+    plain = importing.environment[name]
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for url in (plain.replace("http://", "https://"), f"http://127.0.0.1:{port}"):
+            code, said = await importing.run(str(path), **{name: url})
+            assert (code, name in said, "repeat" in said) == (2, True, False), (url, said)
+
+
 async def test_a_wrong_key_or_none_is_told_as_such(importing: Importing, tmp_path: Path) -> None:
     path = book(tmp_path / "book.csv")
     code, said = await importing.run(str(path), DUNWELL_API_KEY="")
