@@ -18,7 +18,11 @@ _BORROWER = (
     " phone email work_phone work_email push_token"
 )
 _LOAN = "borrower_ref product currency role cadence time_barred in_procedures missed_meetings"
+_NOT_UTF_8 = "the file is not UTF-8: save it as `CSV UTF-8`"
 _SMALLEST = ",".join(name for name in COLUMNS if name not in OPTIONAL)
+_NAME_THEM = f"name the columns first, at least {_SMALLEST}"
+_REQUIRED = COLUMNS.keys() - OPTIONAL
+_WORD = re.compile(r"[a-z_]+")
 _NAME = re.compile(r"[a-z_]{1,40}\Z")
 
 
@@ -41,6 +45,8 @@ def read(
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
+            if "\0" in first:  # every other byte of UTF-16
+                raise Unreadable(_NOT_UTF_8)
             delimiter = ";" if first.count(";") > first.count(",") else ","
             file.seek(0)
             lines = csv.reader(file, delimiter=delimiter, strict=True)
@@ -52,7 +58,11 @@ def read(
                     yield RowError(number, "", f"is not CSV ({error})", "save it as CSV UTF-8 anew")
                     return
                 if number == 1:
-                    header = [name.strip() for name in values or []]
+                    if values is None:
+                        fix = f"the file is empty: {_NAME_THEM}"
+                        yield RowError(1, "", "is not a header", fix)
+                        return
+                    header = [name.strip() for name in values]
                     if wrong := list(_header(header)):
                         yield from wrong
                         return
@@ -63,7 +73,7 @@ def read(
                     continue
                 yield from _row(number, header, values, cadences, version, now)
     except UnicodeDecodeError:
-        raise Unreadable("the file is not UTF-8: save it as `CSV UTF-8`") from None
+        raise Unreadable(_NOT_UTF_8) from None
     except OSError as error:
         raise Unreadable(f"the file can't be read: {error.strerror}") from None
 
@@ -93,7 +103,10 @@ def _no_header(first: str) -> RowError:
     if "\t" in first:
         fix = "separate the columns by comma or semicolon, not by tabs"
         return RowError(1, "", "is not a header", fix)
-    return RowError(1, "", "is not a header", f"name the columns first, at least {_SMALLEST}")
+    if _REQUIRED & set(_WORD.findall(first)):
+        fix = "separate the columns by comma or semicolon, by nothing else"
+        return RowError(1, "", "is not a header", fix)
+    return RowError(1, "", "is not a header", _NAME_THEM)
 
 
 def _row(

@@ -229,6 +229,31 @@ def test_a_book_as_a_spreadsheet_exports_it_is_told_what_to_mend(
     assert ("sep=" if before else "comma or semicolon") in error.fix
 
 
+@pytest.mark.parametrize("separator", ["|", ":", " "])
+def test_a_book_with_another_separator_is_told_which_there_are(
+    tmp_path: Path, separator: str
+) -> None:
+    [error] = found_in(write(tmp_path / "book.csv", GOOD, delimiter=separator))
+    assert (error.row, "comma or semicolon" in error.fix) == (1, True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
+def test_a_book_in_another_encoding_is_told_so_also_without_a_mark(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = write(tmp_path / "book.csv", GOOD)
+    path.write_bytes(path.read_text().encode(encoding))
+    with pytest.raises(Unreadable, match="not UTF-8: save it as"):
+        found_in(path)
+
+
+def test_an_empty_book_is_told_to_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "book.csv"
+    path.touch()
+    [error] = found_in(path)
+    assert "the file is empty" in error.fix
+
+
 def test_all_that_is_wrong_with_a_row_is_told_at_once(tmp_path: Path) -> None:
     wrong = {
         "borrower_ref": "x" * 201,
