@@ -100,8 +100,15 @@ def check_file(path: str, drafts: Mapping[str, Pack] = MappingProxyType({})) -> 
     """The answers to the cases of one file, in order. Raises UnreadableFile before the first."""
     try:
         text = File(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path}: {error}") from error
+    except IsADirectoryError as error:
+        fix = f"name its files: {path.rstrip('/')}/*.yaml"
+        raise UnreadableFile(f"{path} is a folder; {fix}") from error
+    except FileNotFoundError as error:
+        raise UnreadableFile(f"there is no file {path}; mend its name") from error
+    except OSError as error:
+        raise UnreadableFile(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"{path} is not UTF-8: save it so") from error
     return check_text(text, path, drafts)
 
 

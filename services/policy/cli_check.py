@@ -60,8 +60,7 @@ def check_command(files: tuple[str, ...], packs: tuple[Path, ...], as_json: bool
                 click.echo(_line(answer))
     if as_json:
         sys.stdout.buffer.flush()
-    else:
-        total = right + wrong
+    elif (total := right + wrong) or not unreadable:
         click.echo(f"{right} of {total} cases right" + (f", {wrong} wrong" if wrong else ""))
     sys.exit(2 if unreadable else 1 if wrong else 0)
 

@@ -26,7 +26,7 @@ from services.policy.yamlfile import Document, Unreadable
 
 class Problem(Struct, frozen=True):
     """One reason why rules are refused. `rule` and `field` are empty where the trouble is not in a
-    rule.
+    rule; `line` is 0 where there is no file, and `file` is then what was asked for.
     """
 
     file: str
@@ -36,7 +36,7 @@ class Problem(Struct, frozen=True):
     text: str
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: "
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
         rule = f"rule {self.rule}: " if self.rule else ""
         return f"{where}{rule}{self.field}: {self.text}" if self.field else where + rule + self.text
 
@@ -168,8 +168,9 @@ def load_shipped(pack_id: str) -> Pack:
     name = f"{pack_id}.yaml"
     path = files("services.policy") / "packs" / name
     if id_problem(pack_id) or not path.is_file():
-        text = f"unknown pack; shipped are: {', '.join(shipped()) or 'none'}"
-        raise PackError(Problem(name, 1, "", "", text))
+        known = ", ".join(shipped()) or "none"
+        text = f"unknown pack; shipped are: {known}; `dunwell packs list` says more of each"
+        raise PackError(Problem(pack_id, 0, "", "", text))
     pack = load_text(path.read_text(encoding="utf-8"), name)
     if pack.id != pack_id:
         wrong = Invalid(("pack",), f"is {pack.id!r}, must be {pack_id!r} as the file's name says")

@@ -152,6 +152,17 @@ def test_a_file_that_cannot_be_read_is_said_and_the_others_are_answered(tmp_path
     assert missing.exit_code == 2
 
 
+def test_what_is_no_file_is_said_in_words_with_what_to_name_instead(tmp_path: Path) -> None:
+    for path, said in (
+        (tmp_path, f"name its files: {tmp_path}/*.yaml"),
+        (tmp_path / "x", "there is no file"),
+    ):
+        result = CliRunner().invoke(check_command, [str(path)])
+        assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+        assert "Errno" not in result.stderr
+        assert "cases right" not in result.stdout
+
+
 def test_people_get_a_line_a_case_and_a_summary(tmp_path: Path) -> None:
     result = run(tmp_path, "cases:\n" + case("{decision: allow}"))
     line, summary = result.stdout.splitlines()

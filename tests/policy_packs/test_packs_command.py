@@ -114,6 +114,8 @@ def test_a_rule_or_pack_that_is_not_there_is_answered_with_what_is() -> None:
     said = run("show", "hous")
     assert said.exit_code == 1
     assert "unknown pack; shipped are: au, br" in said.output
+    assert "hous.yaml" not in said.output
+    assert "dunwell packs list" in said.output
 
 
 def test_a_rule_asked_for_as_a_pack_is_told_of_its_pack() -> None:
