@@ -46,6 +46,16 @@ _FORMS = (
     ("Invalid UUID", "is no UUID", "0f8fad5b-d9cb-469f-a165-70867728950e"),
     ("Expected `uuid`", "is no UUID", "0f8fad5b-d9cb-469f-a165-70867728950e"),
 )
+_EXPECTED = re.compile(r"Expected `([^`]*)`, got ")
+_KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -202,7 +212,16 @@ def _mistake(said: str, path: str, type_: Any) -> FieldError:
         if said.startswith(beginning):
             return FieldError(path, problem, f"write it as {example}")
     safe = said.split(" '")[0].split(' "')[0]
-    return FieldError(path, f"is wrong ({safe})", "see docs/api.md")
+    return FieldError(path, f"is wrong ({safe})", _send_as(said))
+
+
+def _send_as(said: str) -> str:
+    """The fix for a value of another kind of JSON: the kinds that msgspec expected."""
+    expected = _EXPECTED.match(said)
+    kinds = expected[1].split(" | ") if expected else []
+    if not kinds or not set(kinds) <= _KINDS.keys():
+        return "see docs/api.md"
+    return f"send it as {' or '.join(_KINDS[kind] for kind in kinds)}"
 
 
 def _words(type_: Any, path: str) -> list[str]:

@@ -257,6 +257,14 @@ class Whole(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
                 "write it as 2026-05-12T12:00:00Z",
             ),
         ),
+        (
+            f'{{"parts": [{{{GOOD}, "product": 5}}]}}',
+            ("$.parts[0].product", "is wrong (Expected `str`, got `int`)", "send it as text"),
+        ),
+        (
+            '{"parts": 5}',
+            ("$.parts", "is wrong (Expected `array`, got `int`)", "send it as a list"),
+        ),
         ('{"day": "12/05/2026"}', ("$.day", "is no date", "write it as 2026-05-12")),
         (
             '{"id": "7"}',
