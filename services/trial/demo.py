@@ -168,8 +168,10 @@ async def run(folder: Path, console: Console, keep: bool) -> int:
     async with started(folder, console) as demo:
         await activate(demo)
         await import_book(demo, console)
+        planned = await summary.planned(demo.owner)
+        console.print(f"{len(planned):,} reminders are planned for them.")
         await step_through(demo, console)
-        report = await summary.gather(demo.owner, demo.world, demo.rows, demo.actors.done)
+        report = await summary.gather(demo.owner, demo.world, demo.rows, demo.actors.done, planned)
         summary.show(report, console, steps=demo.stepper.steps)
         if keep:
             await keep_running(demo.world, console)

@@ -6,7 +6,7 @@ house pack and the countries' laws, so that a mistake in a pack or in its evalua
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -46,6 +46,16 @@ class Sent:
     channel: str
     business_at: datetime
     received_at: datetime
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a reminder stands in the scheduler's books."""
+
+    status: str
+    reason: str | None
+    due_at: datetime
+    awaited: bool  # held until a person mends something, or an attempt's outcome is still unknown
 
 
 @dataclass
@@ -96,6 +106,36 @@ def check(sent: Sequence[Sent], done: Sequence[Done], explained: set[str]) -> li
         _after_stop(sent, done),
         _unexplained(sent, explained),
     ]
+
+
+def lost(
+    planned: Set[str], books: Mapping[str, Standing], took: Set[str], now: datetime
+) -> Verdict:
+    """Whether each reminder is where somebody will find it.
+
+    `planned`: listed before the first step.  `took`: those that the outside world says it accepted.
+    """
+    verdict = Verdict("lost")
+    for reminder in sorted(planned | books.keys()):
+        if astray := _astray(books.get(reminder), reminder in took, now):
+            verdict.violations.append(f"reminder {reminder} {astray}")
+    return verdict
+
+
+def _astray(found: Standing | None, taken: bool, now: datetime) -> str:
+    """What is wrong with where it stands, or nothing."""
+    match found:
+        case None:
+            return "is gone"
+        case Standing(status="planned"):
+            return "" if found.due_at > now else "waits, though its hour has come"
+        case Standing(status="due"):
+            return "" if found.awaited else "was asked about, and nobody is at work on it"
+        case Standing(status="sent"):
+            return "" if taken else "counts as sent, and no provider took it"
+        case Standing(status="suppressed" | "failed" | "cancelled"):
+            return "" if found.reason else f"is {found.status} for no reason"
+    return "is in no state that has a name"
 
 
 def _twice(sent: Sequence[Sent]) -> Verdict:

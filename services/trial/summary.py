@@ -9,15 +9,30 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from services.runtime.clock import gate_now
 from services.runtime.database import Connection
 from services.trial import promises
 from services.trial.scenario import Done, Row
 from services.trial.world import World
 
+# All that is planned: what has not come due counts as much as what was sent.
 _LEDGER = """
-SELECT status, coalesce(reason, '') AS reason, count(*) AS reminders
-  FROM scheduler.reminders WHERE emission > 0 OR status IN ('cancelled', 'suppressed')
- GROUP BY 1, 2 ORDER BY 3 DESC
+SELECT r.status, r.status = 'planned' AND r.emission > 0 AS deferred,
+       coalesce(r.reason, h.code, '') AS reason, h.code IS NOT NULL AS held, count(*) AS reminders
+  FROM scheduler.reminders r
+  LEFT JOIN policy.held h
+    ON h.tenant = r.tenant AND h.reminder_id = r.reminder_id AND r.status = 'due'
+ GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC
+"""
+_PLANNED = "SELECT reminder_id::text FROM scheduler.reminders"
+_STANDING = """
+SELECT r.reminder_id::text AS reminder, r.status, r.reason, r.due_at,
+       EXISTS (SELECT FROM policy.held h
+                WHERE h.tenant = r.tenant AND h.reminder_id = r.reminder_id)
+       OR EXISTS (SELECT FROM notifier.attempts a
+                   WHERE a.tenant = r.tenant AND a.reminder_id = r.reminder_id
+                     AND a.state = 'unknown') AS awaited
+  FROM scheduler.reminders r
 """
 _DEFERRED = """
 SELECT code, count(*) AS deferrals FROM policy.decisions WHERE verdict = 'defer'
@@ -67,8 +82,17 @@ class Report:
         return not any(verdict.violations for verdict in self.verdicts)
 
 
+async def planned(owner: Connection) -> frozenset[str]:
+    """Every reminder there is; read before the first step, it is what none may be missing from."""
+    return frozenset([row["reminder_id"] for row in await owner.fetch(_PLANNED)])
+
+
 async def gather(
-    owner: Connection, world: World, rows: Sequence[Row], done: Sequence[Done]
+    owner: Connection,
+    world: World,
+    rows: Sequence[Row],
+    done: Sequence[Done],
+    planned: frozenset[str],
 ) -> Report:
     """Read the record of the sandbox and the services' own books."""
     reminder_of = {
@@ -77,14 +101,23 @@ async def gather(
     explained = {row["reminder_id"] for row in await owner.fetch(_EXPLAINED)}
     history = promises.read_history(world.history)
     sent = promises.accepted(history, reminder_of, rows)
-    ledger = [dict(row) for row in await owner.fetch(_LEDGER)]
+    books = {
+        row["reminder"]: promises.Standing(
+            row["status"], row["reason"], row["due_at"], row["awaited"]
+        )
+        for row in await owner.fetch(_STANDING)
+    }
+    took = {message.reminder_id for message in sent}
     return Report(
-        ledger=ledger,
+        ledger=[dict(row) for row in await owner.fetch(_LEDGER)],
         deferred=[dict(row) for row in await owner.fetch(_DEFERRED)],
         attempts=[dict(row) for row in await owner.fetch(_STATES)],
         sent=sent,
         stories=[dict(row) for row in await owner.fetch(_STORIES)],
-        verdicts=promises.check(sent, done, explained),
+        verdicts=[
+            *promises.check(sent, done, explained),
+            promises.lost(planned, books, took, await gate_now(owner)),
+        ],
     )
 
 
@@ -104,13 +137,26 @@ def _outcomes(report: Report) -> Table:
     table = Table("what became of the reminders", "why", "reminders", title="Outcomes")
     for row in report.ledger:
         style = {"sent": "green", "suppressed": "yellow", "failed": "red"}.get(row["status"], "")
-        why = row["reason"].replace("_", " ")
-        status = {"planned": "waiting", "due": "unsettled"}.get(row["status"], row["status"])
-        table.add_row(status, why, str(row["reminders"]), style=style)
+        table.add_row(*_in_words(row), str(row["reminders"]), style=style)
+    total = sum(row["reminders"] for row in report.ledger)
+    table.add_row("all that were planned", "", str(total), style="bold")
     for row in report.deferred:
         why = (row["code"] or "").replace("_", " ")
         table.add_row("deferred on the way", why, str(row["deferrals"]), style="cyan")
     return table
+
+
+def _in_words(row: Mapping[str, Any]) -> tuple[str, str]:
+    """A state and why, to somebody who doesn't know the words of the code."""
+    if row["status"] == "planned" and row["deferred"]:
+        return "waiting for its next hour", "was deferred"
+    if row["status"] == "planned":
+        return "waiting for its hour", "not yet due"
+    if row["status"] == "due" and row["held"]:
+        return "waiting for a person", row["reason"].replace("_", " ")
+    if row["status"] == "due":
+        return "waiting for proof", "the provider's answer is unknown"
+    return row["status"], row["reason"].replace("_", " ")
 
 
 def _where(report: Report) -> Table:
@@ -175,7 +221,9 @@ def _reasons(answers: Any) -> list[Mapping[str, Any]]:
 
 
 def _promises(report: Report) -> Table:
-    table = Table("promise", "violations", title="Checked against the sandbox's own record")
+    table = Table(
+        "promise", "violations", title="Checked against the sandbox's record and the books"
+    )
     for verdict in report.verdicts:
         count = len(verdict.violations)
         table.add_row(verdict.name, str(count), style="red" if count else "green")
