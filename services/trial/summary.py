@@ -1,17 +1,15 @@
 """What a demo ends with: what was sent, deferred and suppressed, three stories, the promises."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
 
 from services.runtime.clock import gate_now
 from services.runtime.database import Connection
-from services.trial import promises
+from services.trial import promises, stories
 from services.trial.scenario import Done, Row
 from services.trial.world import World
 
@@ -35,8 +33,8 @@ SELECT r.reminder_id::text AS reminder, r.status, r.reason, r.due_at,
   FROM scheduler.reminders r
 """
 _DEFERRED = """
-SELECT code, count(*) AS deferrals FROM policy.decisions WHERE verdict = 'defer'
- GROUP BY code ORDER BY 2 DESC
+SELECT code, sum(1 + repeats) AS deferrals, count(DISTINCT reminder_id) AS reminders
+  FROM policy.decisions WHERE verdict = 'defer' GROUP BY code ORDER BY 2 DESC
 """
 _REMINDER_OF = """
 SELECT a.attempt_id::text AS attempt, r.reminder_id::text AS reminder, r.loan_id AS loan
@@ -47,22 +45,6 @@ SELECT DISTINCT reminder_id::text FROM policy.decisions
  WHERE verdict = 'allow' AND checkpoint = 'redeem' AND rule_set IS NOT NULL
 """
 _STATES = "SELECT state, count(*) AS attempts FROM notifier.attempts GROUP BY 1 ORDER BY 2 DESC"
-
-# One decision of each verdict that shows something: the story a compliance officer would be told.
-# A law's citation tells more than our own house's, a wait over a night more than one of minutes.
-_STORIES = """
-SELECT DISTINCT ON (d.verdict) d.verdict, d.decided_at, d.until, d.code, d.answers, d.rule_set,
-       d.reminder_id, r.stage, r.due_date, r.loan_id, r.channels, p.allowed_until, s.packs
-  FROM policy.decisions d
-  JOIN scheduler.reminders r USING (tenant, reminder_id)
-  LEFT JOIN policy.permits p ON p.decision_id = d.decision_id
-  LEFT JOIN policy.rule_sets s ON s.tenant = d.tenant AND s.version = d.rule_set
- WHERE (d.verdict = 'allow' AND d.checkpoint = 'redeem' AND r.status = 'sent')
-    OR (d.verdict = 'defer' AND d.code = 'outside_contact_window' AND r.status = 'sent'
-        AND d.until - d.decided_at > interval '6 hours')
-    OR (d.verdict = 'suppress' AND d.rule IS NOT NULL AND d.code <> 'stale_step')
- ORDER BY d.verdict, (coalesce(d.rule, '') LIKE 'house%'), r.loan_id NOT LIKE '%-2', d.decided_at
-"""
 
 
 @dataclass(frozen=True)
@@ -113,7 +95,7 @@ async def gather(
         deferred=[dict(row) for row in await owner.fetch(_DEFERRED)],
         attempts=[dict(row) for row in await owner.fetch(_STATES)],
         sent=sent,
-        stories=[dict(row) for row in await owner.fetch(_STORIES)],
+        stories=await stories.found(owner, history),
         verdicts=[
             *promises.check(sent, done, explained),
             promises.lost(planned, books, took, await gate_now(owner)),
@@ -126,9 +108,10 @@ def show(report: Report, console: Console, *, steps: int) -> None:
     console.print()
     console.rule("45 days of a loan book")
     console.print(_outcomes(report))
+    console.print(_deferrals(report))
     console.print(_where(report))
     for story in report.stories:
-        console.print(_story(story))
+        console.print(stories.panel(story))
     console.print(_promises(report))
     console.print(f"{steps} steps of business time.", style="dim")
 
@@ -140,9 +123,15 @@ def _outcomes(report: Report) -> Table:
         table.add_row(*_in_words(row), str(row["reminders"]), style=style)
     total = sum(row["reminders"] for row in report.ledger)
     table.add_row("all that were planned", "", str(total), style="bold")
+    return table
+
+
+def _deferrals(report: Report) -> Table:
+    """Answers, not reminders: one reminder may be put off often, and for several reasons."""
+    table = Table("why", "deferrals", "of reminders", title="Deferred on the way")
     for row in report.deferred:
         why = (row["code"] or "").replace("_", " ")
-        table.add_row("deferred on the way", why, str(row["deferrals"]), style="cyan")
+        table.add_row(why, str(row["deferrals"]), str(row["reminders"]), style="cyan")
     return table
 
 
@@ -172,52 +161,6 @@ def _where(report: Report) -> Table:
     total = [sum(counts[channel] for counts in countries.values()) for channel in channels]
     table.add_row("all", *map(str, total), str(sum(total)), style="bold")
     return table
-
-
-def _story(story: Mapping[str, Any]) -> Panel:
-    told = {
-        "allow": ("Why was this one sent?", "green"),
-        "defer": ("Why did this one wait?", "cyan"),
-        "suppress": ("Why was this one never sent?", "yellow"),
-    }
-    title, style = told[story["verdict"]]
-    lines = [
-        f"Reminder for loan {story['loan_id']} ({story['stage']}, due {story['due_date']}),"
-        f" asked on {story['decided_at']:%a %d %b %Y %H:%M} UTC."
-    ]
-    if story["verdict"] == "allow":
-        packs = ", ".join(sorted(_packs(story["packs"])))
-        lines.append(f"Asked when due and again at hand-off; no rule of {packs} objected.")
-        lines.append(
-            f"The permit ran until {story['allowed_until']:%a %d %b %H:%M} UTC, when the next rule"
-            " would have objected; the provider was told to drop the message then."
-        )
-    for reason in _reasons(story["answers"]):
-        cite = "; ".join(reason.get("cite") or [])
-        lines.append(
-            f"{reason.get('says') or reason.get('code')}  [dim]{reason.get('rule')}"
-            f"{', ' + cite if cite else ''}[/dim]"
-        )
-    if story["until"]:
-        lines.append(f"Next permitted instant: {story['until']:%a %d %b %H:%M} UTC.")
-    lines.append(f"[dim]rule set {str(story['rule_set'])[:12]}[/dim]")
-    return Panel("\n".join(lines), title=title, border_style=style)
-
-
-def _packs(packs: Any) -> list[str]:
-    """Pack ids of a rule set, as the decision log names them."""
-    parsed = json.loads(packs) if isinstance(packs, str) else packs
-    return [str(entry["pack"]) if isinstance(entry, dict) else str(entry) for entry in parsed or ()]
-
-
-def _reasons(answers: Any) -> list[Mapping[str, Any]]:
-    """The reasons of the first channel that has some, at most three."""
-    parsed = json.loads(answers) if isinstance(answers, str) else answers
-    listed = parsed if isinstance(parsed, list) else list(parsed.values())
-    for answer in listed:
-        if reasons := answer.get("reasons"):
-            return list(reasons)[:3]
-    return []
 
 
 def _promises(report: Report) -> Table:

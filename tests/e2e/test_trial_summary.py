@@ -74,7 +74,11 @@ def request(attempt_id: str, **fields: Any) -> dict[str, Any]:
     """A line of the sandbox's record: a message that its provider took."""
     at = EARLIER.isoformat()
     line = {"event": "request", "accepted": True, "attempt_id": attempt_id, "channel": "sms"}
-    return line | {"to": "+12025550101", "t_business": at, "t_recv": at} | fields
+    return (
+        line
+        | {"to": "+12025550101", "t_business": at, "t_recv": at, "validity_seconds": 60}
+        | fields
+    )
 
 
 def world_in(folder: Path, *lines: Mapping[str, Any]) -> World:
@@ -150,3 +154,53 @@ def test_a_reminder_is_lost_unless_it_is_where_somebody_will_find_it(
 def test_a_reminder_that_a_provider_took_is_not_lost() -> None:
     verdict = promises.lost({"R-1"}, {"R-1": standing("sent")}, took={"R-1"}, now=NOW)
     assert verdict.violations == []
+
+
+async def put_decision(owner: Connection, reminder_id: str, verdict: str, **fields: Any) -> str:
+    """One answer of policy's about it, in the decision log."""
+    decision_id = uuid4()
+    told: dict[str, Any] = {"code": None, "until": None, "repeats": 0, "attempt": None} | fields
+    await owner.execute(
+        "INSERT INTO policy.decisions (tenant, decision_id, decided_at, checkpoint, reminder_id,"
+        " emission, attempt_id, borrower_id, loan_id, installment_number, verdict, until, code,"
+        " answers, repeats, last_at) VALUES ('demo', $1, $2, 'redeem', $3, 1, $4, $3, 'L-1', 1,"
+        " $5, $6, $7, '[]', $8, $2)",
+        *(decision_id, EARLIER, reminder_id, told["attempt"], verdict, told["until"]),
+        *(told["code"], told["repeats"]),
+    )
+    return str(decision_id)
+
+
+async def test_deferrals_are_counted_apart_from_reminders_and_say_what_is_counted(
+    owner: Connection, tmp_path: Path
+) -> None:
+    waits = await put(owner, "planned", emission=5, due_at=LATER)
+    for repeats in (0, 2):
+        await put_decision(
+            owner, waits, "defer", code="frequency_cap", until=LATER, repeats=repeats
+        )
+    report = await summary.gather(owner, world_in(tmp_path), [], [], await summary.planned(owner))
+    outcomes, deferrals = page(report).split("Deferred on the way")
+    assert "frequency cap" not in outcomes
+    assert cells(deferrals, "why")[1:] == ["deferrals", "of reminders"]
+    assert cells(deferrals, "frequency cap")[1:] == ["4", "1"]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(3600, True), (None, False)])
+async def test_a_story_tells_of_an_expiry_only_where_the_provider_was_given_one(
+    owner: Connection, tmp_path: Path, seconds: int | None, told: bool
+) -> None:
+    sent = await put(owner, "sent")
+    attempt = await put_attempt(owner, sent, "accepted")
+    decision = await put_decision(owner, sent, "allow", attempt=attempt)
+    await owner.execute(
+        "INSERT INTO policy.permits (tenant, attempt_id, permit_id, reminder_id, emission,"
+        " decision_id, rule_set, issued_at, send_by, gate_now, allowed_until)"
+        " VALUES ('demo', $1, $1, $2, 1, $3, 'v', $4, $4, $4, $5)",
+        *(attempt, sent, decision, EARLIER, LATER),
+    )
+    world = world_in(tmp_path, request(attempt, validity_seconds=seconds))
+    report = await summary.gather(owner, world, [], [], await summary.planned(owner))
+    said = page(report)
+    assert "The permit ran until Thu 19 Nov 00:00 UTC" in said
+    assert ("told to drop the message" in said) == told
