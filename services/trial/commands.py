@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from services.trial import demo as the_demo
-from services.trial import installation
+from services.trial import folders, installation
 from services.trial.processes import ProcessFailed
 
 
@@ -42,7 +42,7 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to put logs, the book and the sandbox's record.  [default: a temporary folder]",
+    help="A new folder for logs, the book and the sandbox's record.  [default: a temporary one]",
 )
 def demo(keep: bool, folder: Path | None) -> None:
     """Bring in a loan book and step through 45 days of it in about two minutes.
@@ -55,7 +55,9 @@ def demo(keep: bool, folder: Path | None) -> None:
     console = Console()
     made = folder or Path(tempfile.mkdtemp(prefix="dunwell-demo-"))
     try:
-        _run(the_demo.run(made, console, keep))
+        with folders.held(made):
+            folders.refuse_an_earlier_run(made)
+            _run(the_demo.run(made, console, keep))
     finally:
         if folder is None:
             shutil.rmtree(made, ignore_errors=True)
@@ -75,5 +77,5 @@ def up(folder: Path) -> None:
     KAFKA_BOOTSTRAP_SERVERS names a cluster of yours; without it a broker is started from its jars
     (Java 17, `make kafka-jars`).  Prints the doors and an API key to try them with.
     """
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), folders.held(folder):
         _run(installation.run(folder.absolute(), Console()))

@@ -45,7 +45,6 @@ class Demo:
 @contextlib.asynccontextmanager
 async def started(folder: Path, console: Console) -> AsyncIterator[Demo]:
     """Database, processes and clock, ready to step; everything is gone at the end."""
-    folder.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         with console.status("Starting PostgreSQL, the sandbox and the three services …"):
             postgres = await stack.enter_async_context(EmbeddedPostgres(durable=False))

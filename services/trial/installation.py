@@ -31,7 +31,6 @@ async def _broker(stack: contextlib.AsyncExitStack) -> str:
 
 async def run(folder: Path, console: Console) -> int:
     """Start everything, show the doors, and watch; 0 after Ctrl-C, which is the normal end."""
-    folder.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         with console.status("Starting Apache Kafka, PostgreSQL, the sandbox and the services …"):
             servers = await _broker(stack)

@@ -9,7 +9,7 @@ from services.runtime.child_process import free_ports
 from services.runtime.migrate import SERVICES, migrate_all, role_url
 from services.runtime.settings import ServiceSettings, read
 from services.runtime.streams import open_stream
-from services.trial import first_keys
+from services.trial import first_keys, folders
 
 TENANT = "demo"
 SANDBOX_ACCOUNT = "AC5a4db0c5a4db0c5a4db0c5a4db0c5a4d"
@@ -56,7 +56,7 @@ class World:
     @property
     def history(self) -> Path:
         """The sandbox's own record of what reached it."""
-        return self.folder / "sandbox-history.jsonl"
+        return self.folder / folders.HISTORY
 
     @property
     def service_account(self) -> Path:
