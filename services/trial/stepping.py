@@ -12,27 +12,29 @@ from services.runtime import clock
 from services.runtime.database import Connection
 from services.runtime.migrate import SERVICES
 
-# Drained is what holds twice in a row: a message may be between two tables when one looks.
+# Drained is what holds twice in a row: a callback may be between the sandbox and the database.
 _LOOKS = 2
 _PAUSE_SECONDS = 0.015
 STUCK_SECONDS = 60.0
 
-_OPEN_WORK = """
+# A group's lag in the PostgreSQL stream: what is appended and not in the group's own positions.
+_LAG = """
+(SELECT coalesce(sum(p.next_offset - coalesce(s.next_offset, 0)), 0)
+   FROM stream.partitions p
+   JOIN (SELECT DISTINCT topic FROM {service}.stream_positions) t USING (topic)
+   LEFT JOIN {service}.stream_positions s USING (topic, partition)) AS {service}_lag
+"""
+
+# One statement, so one snapshot: of several, work that moves on while one looks is seen by none.
+_OPEN_WORK = f"""
 SELECT (SELECT count(*) FROM scheduler.outbox)
      + (SELECT count(*) FROM policy.outbox)
      + (SELECT count(*) FROM notifier.outbox)                                  AS unpublished,
        (SELECT count(*) FROM scheduler.reminders
          WHERE status = 'planned' AND due_at <= policy.gate_now())             AS unclaimed,
        (SELECT count(*) FROM notifier.attempts
-         WHERE state IN ('intent', 'in_flight'))                               AS in_flight
-"""
-
-# A group's lag in the PostgreSQL stream: what is appended and not in the group's own positions.
-_LAG = """
-SELECT coalesce(sum(p.next_offset - coalesce(s.next_offset, 0)), 0)
-  FROM stream.partitions p
-  JOIN (SELECT DISTINCT topic FROM {service}.stream_positions) t USING (topic)
-  LEFT JOIN {service}.stream_positions s USING (topic, partition)
+         WHERE state IN ('intent', 'in_flight'))                               AS in_flight,
+       {", ".join(_LAG.format(service=service) for service in SERVICES)}
 """
 
 
@@ -84,9 +86,6 @@ class Stepper:
         """What still moves, by name: outboxes, due reminders, attempts, lag, callbacks."""
         row = await self._owner.fetchrow(_OPEN_WORK)
         work = {name: int(count) for name, count in dict(row or {}).items()}
-        for service in SERVICES:
-            lag = await self._owner.fetchval(_LAG.format(service=service))
-            work[f"{service}_lag"] = int(lag)
         async with self._session.get(f"{self._sandbox}/healthz") as answer:
             health = await answer.json()
         work["callbacks"] = int(health["callbacks_pending"]) + int(health["open_requests"])
