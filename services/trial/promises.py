@@ -55,7 +55,7 @@ class Standing:
     status: str
     reason: str | None
     due_at: datetime
-    awaited: bool  # held until a person mends something, or an attempt's outcome is still unknown
+    awaited: bool  # held until a person mends something, or an attempt is under way or unknown
 
 
 @dataclass

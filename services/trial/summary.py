@@ -29,7 +29,7 @@ SELECT r.reminder_id::text AS reminder, r.status, r.reason, r.due_at,
                 WHERE h.tenant = r.tenant AND h.reminder_id = r.reminder_id)
        OR EXISTS (SELECT FROM notifier.attempts a
                    WHERE a.tenant = r.tenant AND a.reminder_id = r.reminder_id
-                     AND a.state = 'unknown') AS awaited
+                     AND a.state IN ('intent', 'in_flight', 'unknown')) AS awaited
   FROM scheduler.reminders r
 """
 _DEFERRED = """
