@@ -195,7 +195,7 @@ async def test_an_import_that_broke_off_says_repeat_and_the_repeat_completes_it(
 async def test_ctrl_c_ends_a_check_and_nothing_was_sent(
     importing: Importing, tmp_path: Path, options: list[str]
 ) -> None:
-    rows = (GOOD | {"loan_id": f"L-{n}"} for n in range(10_000))
+    rows = (GOOD | {"loan_id": f"L-{n}"} for n in range(40_000))
     path = write(tmp_path / "book.csv", *rows)
     code, said = await importing.run_until(" rows", *options, str(path))
     assert (code, "nothing was sent" in said, "sound" in said) == (3, True, False), said
