@@ -181,6 +181,11 @@ class World:
         )
         return [{"topic": row["topic"], **msgspec.json.decode(row["value"])} for row in rows]
 
+    async def held_code(self) -> str | None:
+        """Why the reminder that waits is held; None if none does."""
+        rows = await self.rows("held")
+        return rows[0]["code"] if rows else None
+
     async def rows(self, table: str, **where: Any) -> list[dict[str, Any]]:
         conditions = " AND ".join(f"{name} = ${i}" for i, name in enumerate(where, 1)) or "true"
         found = await self.owner.fetch(

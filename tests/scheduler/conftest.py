@@ -1,5 +1,6 @@
 """The scheduler's own fixtures: its pool on a fresh database, and what recording needs."""
 
+import os
 from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
@@ -19,6 +20,7 @@ from services.scheduler.intake import Context
 from services.scheduler.paid_door import PaidDoor
 from tests.database import Database
 from tests.scheduler.builders import NOW, TENANT, stand_at
+from tests.scheduler.importing import Importing, Notifier
 from tests.scheduler.lender import PEPPER, Lender, Policy, SilentProducer
 
 IDENTITY_KEY = b"an identity key of a test, long enough"
@@ -67,3 +69,33 @@ async def lender(
         doors = Doors(context, db, ApiKeys(db, PEPPER), relay, paid)
         async with TestServer(application(doors.routes(), max_body_bytes=MAX_BODY_BYTES)) as ours:
             yield Lender(session, str(ours.make_url("")).rstrip("/"), key)
+
+
+@pytest.fixture
+async def importing(db: Pool, context: Context, database: Database) -> AsyncIterator[Importing]:
+    """Both doors and the command, at NOW."""
+    await stand_at(database, NOW)
+    notifier = Notifier()
+    gate = web.Application()
+    gate.add_routes(
+        [
+            web.put("/v1/borrowers/{borrower_ref}/contact-points", notifier.put),
+            web.get("/openapi.json", notifier.document),
+        ]
+    )
+    async with db.acquire() as connection:
+        key = await apikeys.issue(
+            connection, PEPPER, tenant=TENANT, scopes=["ingest"], label="test"
+        )
+    async with aiohttp.ClientSession() as session, TestServer(gate) as addresses:
+        paid = PaidDoor(session, "http://127.0.0.1:1", "service-key")
+        doors = Doors(context, db, ApiKeys(db, PEPPER), Outbox(db, SilentProducer()), paid)
+        async with TestServer(application(doors.routes(), max_body_bytes=MAX_BODY_BYTES)) as ours:
+            environment = {
+                "PATH": os.environ["PATH"],
+                "COLUMNS": "200",
+                "DUNWELL_SCHEDULER_URL": str(ours.make_url("")),
+                "DUNWELL_NOTIFIER_URL": str(addresses.make_url("")),
+                "DUNWELL_API_KEY": key,
+            }
+            yield Importing(environment, notifier)
