@@ -1,6 +1,6 @@
 """A tenant's own pack in several versions, with its cases, and the steps to put it in force."""
 
-from services.policy import activation, drafts
+from services.policy import activation, cli_status, drafts
 from services.policy.activation import Activated, Activation
 from services.policy.drafts import Draft
 from services.runtime.database import transaction
@@ -59,3 +59,10 @@ async def activated(world: World, pack: str, **more: object) -> Activated:
     asked = Activation(pack=pack, by="ann", approved_by="bob", **more)  # type: ignore[arg-type]
     async with transaction(world.db) as connection:
         return await activation.activate(connection, world.rule_sets, TENANT, asked, sandbox=False)
+
+
+async def states(world: World) -> dict[str, str]:
+    """Version → its state, of the tenant's own pack."""
+    async with transaction(world.db) as connection:
+        rows = await cli_status.status(connection, TENANT)
+    return {row["version"]: row["state"] for row in rows if row["pack"] == "acme-hours"}

@@ -5,11 +5,12 @@ from typing import Any
 
 from services.policy import activation, cli_status
 from services.policy.activation import Activated, Activation, Deactivation
+from services.policy.drafts import Draft
 from services.policy.ending import Ending
 from services.runtime.database import transaction
 from tests.policy_service.events import AFTERNOON, TENANT
 from tests.policy_service.world import World
-from tests.policy_versions.own import activated, approved, own
+from tests.policy_versions.own import activated, approved, own, states
 
 HOUR = timedelta(hours=1)
 OPEN, SHUT, SHUT_LONGER = "08:00-20:00", "16:00-20:00", "18:00-20:00"
@@ -93,14 +94,20 @@ async def test_an_activation_tells_the_version_and_the_end_that_it_calls_off(wor
     assert (end.what, end.at, end.reason) == ("end", AFTERNOON + 9 * HOUR, WHY)
 
 
-async def test_an_end_tells_until_when_the_pack_decides_and_which_versions_never_begin(
-    world: World,
-) -> None:
+async def one_in_force_and_one_scheduled(world: World) -> tuple[Draft, Draft]:
+    """The second is to begin at AFTERNOON + 9 hours; it is AFTERNOON + 1."""
     one = await approved(world, own(OPEN))
     await activated(world, one.name)
     await world.at(AFTERNOON + HOUR)
     two = await approved(world, own(SHUT))
     await activated(world, two.name, active_from=AFTERNOON + 9 * HOUR)
+    return one, two
+
+
+async def test_an_end_tells_until_when_the_pack_decides_and_which_versions_never_begin(
+    world: World,
+) -> None:
+    _, two = await one_in_force_and_one_scheduled(world)
     ending = await ended(world, at=AFTERNOON + 5 * HOUR)
     assert (ending.at, ending.decides) == (AFTERNOON + 5 * HOUR, True)
     assert [(off.what, off.version) for off in ending.called_off] == [("begin", two.version)]
@@ -112,3 +119,13 @@ async def test_the_end_of_a_pack_that_was_only_scheduled_is_its_calling_off(worl
     ending = await ended(world)
     assert not ending.decides
     assert [off.version for off in ending.called_off] == [one.version]
+
+
+async def test_what_is_in_force_activated_once_more_calls_off_only_what_is_scheduled(
+    world: World,
+) -> None:
+    one, two = await one_in_force_and_one_scheduled(world)
+    await world.at(AFTERNOON + 2 * HOUR)
+    [off] = (await activated(world, one.name)).called_off
+    assert (off.what, off.version) == ("begin", two.version)
+    assert (await states(world)) == {one.version: "in force", two.version: "called off"}

@@ -179,12 +179,18 @@ async def test_a_tighter_version_needs_no_such_word(world: World) -> None:
     assert (await approved(world, own("10:00-17:00"))).loosens == ()
 
 
-async def test_what_was_approved_when_nothing_was_in_force_is_not_put_over_something_stricter(
-    world: World,
-) -> None:
+async def approved_under_a_stricter_one(world: World) -> drafts.Draft:
+    """Approved when nothing was in force; then a narrower version was put in force."""
     wide = await approved(world, own("08:00-20:00"))
     narrow = await approved(world, own("09:00-18:00"))
     await activated(world, narrow.name)
+    return wide
+
+
+async def test_what_was_approved_when_nothing_was_in_force_is_not_put_over_something_stricter(
+    world: World,
+) -> None:
+    wide = await approved_under_a_stricter_one(world)
     with pytest.raises(Problem) as refused:
         await activated(world, wide.name)
     assert "loosens acme-hours-day" in said(refused)
@@ -193,9 +199,7 @@ async def test_what_was_approved_when_nothing_was_in_force_is_not_put_over_somet
 async def test_a_version_approved_before_a_stricter_one_comes_back_with_a_word_that_is_recorded(
     world: World,
 ) -> None:
-    wide = await approved(world, own("08:00-20:00"))
-    narrow = await approved(world, own("09:00-18:00"))
-    await activated(world, narrow.name)
+    wide = await approved_under_a_stricter_one(world)
     with pytest.raises(Problem) as refused:
         await approve(world, wide.name, "carol")
     assert "--loosens-own" in said(refused)

@@ -16,7 +16,7 @@ from services.runtime.web import Problem
 from tests.database import Database
 from tests.policy_service.events import AFTERNOON, TENANT, WINDOW, due, pack
 from tests.policy_service.world import World
-from tests.policy_versions.own import activated, approved, drafted, own
+from tests.policy_versions.own import activated, approved, drafted, own, states
 
 HOUR = timedelta(hours=1)
 OPEN, SHUT, SHUT_LONGER = "08:00-20:00", "16:00-20:00", "18:00-20:00"  # it is 14:00 there
@@ -26,13 +26,6 @@ async def roll_back(world: World) -> RolledBack:
     asked = Rollback(pack="acme-hours", by="ann", approved_by="bob")
     async with transaction(world.db) as connection:
         return await rollback.roll_back(connection, world.rule_sets, TENANT, asked)
-
-
-async def states(world: World) -> dict[str, str]:
-    """Version → its state, of the tenant's own pack."""
-    async with transaction(world.db) as connection:
-        rows = await cli_status.status(connection, TENANT)
-    return {row["version"]: row["state"] for row in rows if row["pack"] == "acme-hours"}
 
 
 async def verdict(world: World, name: str = "ada") -> str:
@@ -188,20 +181,6 @@ async def test_the_newest_draft_that_was_rolled_back_is_said_to_be_so_when_it_co
     assert (await activated(world, back.now.pack + "@" + back.now.version)).rolled_back_at is None
     again = await activated(world, "acme-hours", active_from=AFTERNOON + 4 * HOUR)
     assert (again.version, again.rolled_back_at) == (back.instead_of, AFTERNOON + 2 * HOUR)
-
-
-async def test_what_is_in_force_activated_once_more_calls_off_only_what_is_scheduled(
-    world: World,
-) -> None:
-    one = await approved(world, own(OPEN))
-    await activated(world, one.name)
-    await world.at(AFTERNOON + HOUR)
-    two = await approved(world, own(SHUT))
-    await activated(world, two.name, active_from=AFTERNOON + 9 * HOUR)
-    await world.at(AFTERNOON + 2 * HOUR)
-    [off] = (await activated(world, one.name)).called_off
-    assert (off.what, off.version) == ("begin", two.version)
-    assert (await states(world)) == {one.version: "in force", two.version: "called off"}
 
 
 async def test_rolling_back_twice_goes_two_versions_back_and_no_further(world: World) -> None:
