@@ -34,11 +34,10 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides now, what it takes the place of, and how many scheduled versions are off."""
+    """What decides now, and what it takes the place of."""
 
     now: Activated
     instead_of: str
-    called_off: int
 
 
 async def roll_back(
@@ -72,8 +71,7 @@ async def roll_back(
         (asked.by, asked.approved_by),
         before.activation_id,
     )
-    scheduled = sum(term.active_from > now and _ever(term) for term in terms)
-    return RolledBack(now=done, instead_of=current.version, called_off=scheduled)
+    return RolledBack(now=done, instead_of=current.version)
 
 
 def in_force(terms: Sequence[Term], now: datetime) -> Term | None:

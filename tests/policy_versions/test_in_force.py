@@ -207,7 +207,7 @@ async def test_rolling_back_calls_off_what_is_scheduled(world: World) -> None:
     await world.at(AFTERNOON + 2 * HOUR)
     third = await approved(world, own(SHUT_LONGER))
     await activated(world, third.name, active_from=AFTERNOON + 9 * HOUR)
-    assert (await roll_back(world)).called_off == 1
+    assert len((await roll_back(world)).now.called_off) == 1
     assert (await states(world))[third.version] == "called off"
 
 
