@@ -76,9 +76,6 @@ SELECT a.activation_id, a.pack, a.version, a.active_from, a.requested_by, a.appr
        a.recorded_at, a.ended_at, a.ended_by, a.end_approved_by, a.end_reason, a.ends_called_off,
        a.restores, d.drafted_by, d.drafted_at, d.approved_by AS draft_approved_by,
        d.approved_at AS draft_approved_at,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'rule', rule, 'by', accepted_by, 'at', accepted_at) ORDER BY rule), '[]')
-          FROM loosenings l
-         WHERE (l.tenant, l.pack, l.version) = (a.tenant, a.pack, a.version)) AS loosenings
+       loosenings_of(a.tenant, a.pack, a.version) AS loosenings
   FROM activations a LEFT JOIN drafts d USING (tenant, pack, version)
  WHERE a.tenant = $1 ORDER BY a.pack, a.active_from, a.recorded_at

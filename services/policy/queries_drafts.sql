@@ -8,20 +8,14 @@ VALUES ($1, $2, $3, $4, $5, policy.gate_now()) ON CONFLICT DO NOTHING
 -- drafts_of
 SELECT pack, version, text, drafted_by, drafted_at, cases_right, checked_at, approved_by,
        approved_at,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'rule', rule, 'by', accepted_by, 'at', accepted_at) ORDER BY rule), '[]')
-          FROM loosenings l
-         WHERE (l.tenant, l.pack, l.version) = (d.tenant, d.pack, d.version)) AS loosenings
-  FROM drafts d WHERE tenant = $1 AND pack = $2 ORDER BY number DESC
+       loosenings_of(tenant, pack, version) AS loosenings
+  FROM drafts WHERE tenant = $1 AND pack = $2 ORDER BY number DESC
 
 -- drafts
 SELECT pack, version, text, drafted_by, drafted_at, cases_right, checked_at, approved_by,
        approved_at,
-       (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'rule', rule, 'by', accepted_by, 'at', accepted_at) ORDER BY rule), '[]')
-          FROM loosenings l
-         WHERE (l.tenant, l.pack, l.version) = (d.tenant, d.pack, d.version)) AS loosenings
-  FROM drafts d WHERE tenant = $1 ORDER BY pack, number
+       loosenings_of(tenant, pack, version) AS loosenings
+  FROM drafts WHERE tenant = $1 ORDER BY pack, number
 
 -- checked
 UPDATE drafts SET cases = $4, cases_right = $5, checked_at = policy.gate_now()

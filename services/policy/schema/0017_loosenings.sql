@@ -23,3 +23,13 @@ BEGIN
 END $$;
 CREATE TRIGGER loosenings_stay BEFORE UPDATE OR DELETE ON loosenings
     FOR EACH ROW EXECUTE FUNCTION loosenings_stay();
+
+CREATE FUNCTION loosenings_of(of_tenant text, of_pack text, of_version text) RETURNS jsonb
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT coalesce(
+        jsonb_agg(jsonb_build_object('rule', rule, 'by', accepted_by, 'at', accepted_at)
+                  ORDER BY rule), '[]')
+      FROM loosenings
+     WHERE (tenant, pack, version) = (of_tenant, of_pack, of_version)
+);
