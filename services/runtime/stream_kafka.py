@@ -8,8 +8,15 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    NodeNotReadyError,
+    NoError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 from aiokafka.helpers import create_ssl_context
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.events.codec import Record
 from services.events.topics import DEAD_LETTER_SUFFIX, LENDERS_TOPICS
@@ -27,6 +34,7 @@ from services.runtime.stream_kafka_consumer import KafkaConsumer, received
 BATCH_BYTES = 256 * 1024
 REQUEST_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
+JOIN_SECONDS = 30.0
 KEEP_DEAD_LETTERS_DAYS = 30
 
 
@@ -118,6 +126,14 @@ class KafkaStream:
         self._session_seconds = settings.kafka_session_timeout_seconds
         self._replication = settings.kafka_replication_factor
 
+    # A broker that has just started, or stood still, answers for a moment that there is none, and
+    # an admin client that heard so never asks again: each try is a new one.
+    @retry(
+        retry=retry_if_exception_type(NodeNotReadyError),
+        stop=stop_after_delay(JOIN_SECONDS),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
     async def ensure_topics(self, topics: Mapping[str, int] | None = None) -> None:
         wanted = all_topics() if topics is None else dict(topics)
         admin = AIOKafkaAdminClient(**self._options)

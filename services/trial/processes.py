@@ -52,7 +52,7 @@ class Processes:
         # fmt: off
         self.start("sandbox", [
             "services.sandbox", "--http-port", ports[0], "--smtp-port", ports[1],
-            "--history", str(world.history),
+            "--history", str(world.history), "--fcm-service-account", str(world.service_account),
             "--inbound-url", world.url("notifier") + "/v1/inbound/twilio",
             "--twilio-account-sid", SANDBOX_ACCOUNT, "--twilio-auth-token", SANDBOX_TOKEN,
             *options,
@@ -126,16 +126,11 @@ async def running(world: World, sandbox_options: Sequence[str] = ()) -> AsyncIte
     """The sandbox and the three services, ready; stopped at the end whatever happens."""
     processes = Processes(world)
     try:
-        account = ["service-account", "--out", str(world.service_account)]
-        account += ["--http-port", str(world.ports["sandbox.http"])]
-        processes.start("service-account", ["services.sandbox", *account])
-        if await processes.wait_ended("service-account", 20) != 0:
-            raise ProcessFailed(processes.last_words("service-account"))
-        await processes.stop("service-account")
+        world.service_account.unlink(missing_ok=True)  # an earlier run had other ports
         processes.start_sandbox(*sandbox_options)
+        await processes.ready("sandbox", world.url("sandbox") + "/healthz")
         for name in ORDER:
             processes.start_service(name)
-        await processes.ready("sandbox", world.url("sandbox") + "/healthz")
         for name in ORDER:
             await processes.ready(name, world.admin_door(name) + "/readyz")
         yield processes

@@ -4,7 +4,8 @@ import asyncio
 import time
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, NodeNotReadyError
 
 from deploy.kafka.broker import KafkaBroker
 from services.runtime import stream_kafka_consumer
@@ -92,3 +93,23 @@ def test_sasl_and_tls_are_passed_through() -> None:
     assert options["sasl_mechanism"] == "SCRAM-SHA-512"
     assert options["sasl_plain_username"] == "dunwell"
     assert options["ssl_context"].check_hostname
+
+
+async def test_topics_are_made_though_the_cluster_says_for_a_moment_that_it_has_no_broker(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen once in four times of a broker that stood still for longer than its session."""
+    listing, refused = AIOKafkaAdminClient.list_topics, []
+
+    async def seldom(admin: AIOKafkaAdminClient) -> list[str]:
+        if not refused:
+            refused.append(admin)
+        if admin is refused[0]:  # it never learns of another broker
+            raise NodeNotReadyError("no node")
+        return await listing(admin)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_topics", seldom)
+    async with open_stream(stream_settings("kafka", "postgresql://unused", kafka)) as stream:
+        name = await new_topic(stream, 1)
+        await stream.ensure_topics({name: 1})
+    assert len(refused) == 1
