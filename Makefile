@@ -5,6 +5,8 @@
 # ARGS goes to the command: make demo ARGS=--keep, make test ARGS="-k permits"
 ARGS ?=
 PY := .venv/bin/python
+# Some machines forbid Python to keep what it compiled: then every process compiles us anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do \
