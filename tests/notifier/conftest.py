@@ -6,10 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from services.notifier import callbacks, intake
 from tests.database import Database
 from tests.notifier.liars import HttpLiar, SmtpLiar, serving
 from tests.notifier.outside import Open, Outside, channel_to
-from tests.notifier.world import World, open_world
+from tests.notifier.world import PATIENCE_SECONDS, World, open_world
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What asks us gives up after seconds; a test's machine may stand still for longer."""
+    monkeypatch.setattr(callbacks, "ANSWER_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(intake, "ANSWER_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -70,6 +70,19 @@ async def test_an_end_that_was_called_off_stays_on_record_with_its_reason_and_it
     )
 
 
+async def test_every_end_that_was_called_off_stays_on_record_the_latest_last(world: World) -> None:
+    await approved(world, own(SHUT))
+    await activated(world, "acme-hours")
+    await world.at(AFTERNOON + HOUR)
+    for hours in (9, 5, 3):
+        await ended(world, at=AFTERNOON + hours * HOUR)
+    [only] = await listed(world)
+    assert [datetime.fromisoformat(off["ended_at"]) for off in only["ends_called_off"]] == [
+        AFTERNOON + 9 * HOUR,
+        AFTERNOON + 5 * HOUR,
+    ]
+
+
 async def test_who_called_a_version_off_is_not_forgotten_at_the_next_change(world: World) -> None:
     await approved(world, own(SHUT))
     await activated(world, "acme-hours", active_from=AFTERNOON + 9 * HOUR)
@@ -119,6 +132,14 @@ async def test_the_end_of_a_pack_that_was_only_scheduled_is_its_calling_off(worl
     ending = await ended(world)
     assert not ending.decides
     assert [off.version for off in ending.called_off] == [one.version]
+
+
+async def test_a_version_that_begins_before_the_end_is_not_called_off(world: World) -> None:
+    one = await approved(world, own(OPEN))
+    await activated(world, one.name, active_from=AFTERNOON + HOUR)
+    ending = await ended(world, at=AFTERNOON + 5 * HOUR)
+    assert ending.decides
+    assert ending.called_off == ()
 
 
 async def test_what_is_in_force_activated_once_more_calls_off_only_what_is_scheduled(
