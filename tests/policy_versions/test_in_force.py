@@ -181,6 +181,8 @@ async def test_the_newest_draft_that_was_rolled_back_is_said_to_be_so_when_it_co
     assert (await activated(world, back.now.pack + "@" + back.now.version)).rolled_back_at is None
     again = await activated(world, "acme-hours", active_from=AFTERNOON + 4 * HOUR)
     assert (again.version, again.rolled_back_at) == (back.instead_of, AFTERNOON + 2 * HOUR)
+    another = await approved(world, own(SHUT_LONGER))
+    assert (await activated(world, another.name)).rolled_back_at is None
 
 
 async def test_rolling_back_twice_goes_two_versions_back_and_no_further(world: World) -> None:
