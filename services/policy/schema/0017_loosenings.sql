@@ -15,7 +15,8 @@ INSERT INTO loosenings
 SELECT tenant, pack, version, rule, approved_by, approved_at FROM drafts, unnest(loosens) AS rule
  WHERE approved_at IS NOT NULL
     ON CONFLICT DO NOTHING;
-ALTER TABLE drafts DROP COLUMN loosens;
+-- drafts.loosens stays for services of the version before, which run on while this is applied; what
+-- they still write there counts for nothing, so that a word may have to be given once more.
 
 CREATE FUNCTION loosenings_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
