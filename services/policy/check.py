@@ -211,6 +211,8 @@ def _lenient(case: object) -> Expect | None:
 
 def _rules(given: Mapping[str, object], origin: Origin, drafts: Mapping[str, Pack]) -> RuleSet:
     names = read(tuple[str, ...], given.get("packs", []), ("packs",))
+    if "packs" in given and not names:
+        raise Invalid(("packs",), "is empty; name at least one, or leave the key out")
     for i, name in enumerate(names):
         if name not in drafts and name not in shipped():
             text = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from services.policy.facts import Facts, FactsError, Preference, RecurringHours
-from services.policy.strict import Invalid, Path, known_keys, read, read_instant
+from services.policy.strict import Invalid, Path, known_keys, read, read_instant, shown
 
 
 def facts_from(mapping: Mapping[str, object]) -> Facts:
@@ -22,6 +22,8 @@ def facts_from(mapping: Mapping[str, object]) -> Facts:
 
 def question_from(mapping: object) -> tuple[Facts, datetime]:
     """Facts v1 with the `now` they are asked about, which is required; raises FactsError."""
+    if not isinstance(mapping, Mapping):
+        raise FactsError(f"facts: is {shown(mapping)}, must be a map")
     try:
         given = known_keys(mapping, ("now", *Facts.__struct_fields__), ())
         if "now" not in given:

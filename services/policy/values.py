@@ -20,7 +20,7 @@ def zone_problem(name: str) -> str | None:
 
 
 def clock_problem(reading: str) -> str | None:
-    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", reading):
+    if re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", reading):
         return None
     return f"{reading!r} is not a clock time; write '08:00', from '00:00' to '24:00'"
 

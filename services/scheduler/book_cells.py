@@ -63,8 +63,8 @@ _A_DAY = date(2000, 1, 1)
 _CLOSED: Mapping[str, Collection[str]] = {"product": tuple(Product), "role": tuple(Role)}
 MAX_TEXT = 200
 
-_AMOUNT = re.compile(r"\d{1,13}(\.\d+)?\Z")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]+)?\Z")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _EMAIL = re.compile(r"[^@\s]{1,64}@([^@\s.]+\.)+[^@\s.]{2,}\Z")
 _TOKEN = re.compile(r"[!-~]{1,4096}\Z")
 

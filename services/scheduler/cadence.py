@@ -18,8 +18,8 @@ MAX_VALID_FOR_DAYS = 30
 MAX_PRIORITY = 99
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\Z")
-_INTEGER = re.compile(r"[+-]?\d{1,4}\Z")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])\Z")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,4}\Z")
 _STAGE_ORDER = list(Stage)
 
 

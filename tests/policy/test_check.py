@@ -110,6 +110,7 @@ def test_with_json_there_is_one_object_a_case_in_order_and_nothing_else(tmp_path
         case("{decision: allow}", name="two").replace("title", "titel"),
         case("{decision: allow}", name="two").replace("  why: x", "  why: x\n  why: y"),
         case("{decision: allow}", name="two").replace(RULES, ""),
+        case("{decision: allow}", name="two").replace(RULES, f"{RULES}\n  packs: []"),
         case("{decision: allow}", name="two").replace("sms", "pigeon"),
         case("{decision: allow}", name="two", rules="  rules: [{id: x, kind: y, cite: [z]}]"),
         case("{decision: allow}", name="two", rules=RULES.replace("21", "09")).replace(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.policy.builders import answer, facts
+from tests.policy.builders import NEW_YORK, answer, facts
 
 NOW = "2026-05-12T15:00:00Z"  # Tuesday 11:00 in New York
 CLOSED = {"kind": "contact_window", "hours": {"daily": "closed"}}
@@ -186,6 +186,17 @@ def test_a_reply_answers_the_latest_message_in_time_and_once(
     reply: Any, history: Any, holds: bool
 ) -> None:
     assert lifted({"reply": reply}, facts(NOW, history=history)) == holds
+
+
+@pytest.mark.parametrize("zones", ["best_evidence", {"fixed": "America/New_York"}])
+def test_the_same_day_is_that_of_every_candidate_zone_whichever_the_rule_uses(zones: Any) -> None:
+    evening = message("2026-05-12T05:00:00Z")  # still the 11th in Los Angeles
+    rule = {"kind": "frequency_cap", "max": 0, "key": ["debt"], "window": {"days": 7}}
+    rule |= {"zones": zones, "unless": [{"reply": {"within": "same_day"}}]}
+    elsewhere = [{"zone": "America/Los_Angeles", "basis": "phone_prefix"}]
+    assert answer(rule, facts(NOW, history=[evening])) == "allow"
+    given = facts(NOW, history=[evening], zones=[NEW_YORK, *elsewhere])
+    assert answer(rule, given) == "suppress no_common_window,frequency_cap"
 
 
 def test_requested_looks_at_the_latest_entry_only() -> None:

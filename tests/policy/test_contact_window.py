@@ -192,6 +192,15 @@ def test_wishes_need_a_zone_only_if_there_are_any() -> None:
     assert answer(WISHES, facts(now, zones=[], preferences=[wish])) == "suppress zone_unknown"
 
 
+def test_a_wish_that_is_not_received_yet_needs_no_zone() -> None:
+    wish = {"kind": "not_between", "from": "08:00", "to": "12:00"}
+    now, later = "2026-05-12T15:00:00Z", "2026-05-12T15:00:01Z"
+    given = facts(now, zones=[], preferences=[wish | {"received": later}])
+    assert answer(WISHES, given) == "allow"
+    given = facts(now, zones=[], preferences=[wish | {"received": now}])
+    assert answer(WISHES, given) == "suppress zone_unknown"
+
+
 def test_a_wish_withdrawn_at_this_very_second_no_longer_binds() -> None:
     wish = {"kind": "not_between", "from": "00:00", "to": "24:00"}
     now = "2026-05-12T15:00:00Z"

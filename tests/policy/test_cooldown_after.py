@@ -40,6 +40,16 @@ def test_durations_in_dates_and_in_hours(lasts: Any, until: str) -> None:
     assert answer(cooldown(lasts), given) == f"defer {until}"
 
 
+@pytest.mark.parametrize(("covers", "until"), [(2026, "13"), (2027, "12")])
+def test_of_a_year_the_calendar_does_not_cover_the_weekday_alone_decides(
+    covers: int, until: str
+) -> None:
+    calendars = {"cal": {"covers": [covers], "dates": {"2026-05-12": "Holiday"}}}  # a Tuesday
+    rule = cooldown({"business_days": 2, "calendar": "cal"})
+    given = facts("2026-05-11T15:00:00Z", history=[talk("2026-05-11T14:00:00Z")])
+    assert answer(rule, given, calendars) == f"defer 2026-05-{int(until) + 1}T04:00:00Z"
+
+
 def test_inside_a_repeated_hour_it_is_elapsed_minutes_that_count() -> None:
     history = [talk("2026-11-01T05:30:00Z")]  # 01:30, first pass
     given = facts("2026-11-01T06:00:00Z", history=history)  # 01:00, second pass

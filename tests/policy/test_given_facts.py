@@ -31,6 +31,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("now", ..., "now: is required"),
         ("now", "2026-05-12T15:00:00+00:00", "now: .* is not an instant; write UTC to the second"),
         ("now", "2026-05-12T15:00:00", "is not an instant"),
+        ("now", "2026-05-1\N{DEVANAGARI DIGIT TWO}T15:00:00Z", "is not an instant"),
         ("now", "2026-05-12T24:00:00Z", "does not exist"),
         ("now", "2026-02-30T00:00:00Z", "does not exist"),
         ("now", None, "is not an instant"),
@@ -92,3 +93,9 @@ def test_good_facts_are_read_with_their_defaults() -> None:
     assert read.actor.id == "us"
     assert read.borrower.household == ("debtor",)
     assert facts_from(GOOD) == facts_from({k: v for k, v in GOOD.items() if k != "now"}) == read
+
+
+@pytest.mark.parametrize("given", [None, [], "none"])
+def test_facts_that_are_no_map_are_refused_by_name(given: Any) -> None:
+    with pytest.raises(FactsError, match=r"facts: is .*, must be a map"):
+        question_from(given)

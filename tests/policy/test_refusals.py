@@ -58,6 +58,13 @@ HOURS = "  hours: {daily: '08:00-21:00'}\n"
         (HOURS, HOURS + "  unless: [{}]\n", 12, "would always hold"),
         (HOURS, HOURS + "  applies: {channel: [telegram]}\n", 12, "applies.channel[0]"),
         (HOURS, HOURS + "  applies: {channel: [sms, sms]}\n", 12, "stands here twice"),
+        (HOURS, HOURS + "  applies: {days_past_due: {}}\n", 12, "days_past_due: is empty"),
+        (
+            HOURS,
+            "  hours: {daily: '0\N{ARABIC-INDIC DIGIT EIGHT}:00-21:00'}\n",
+            11,
+            "not an interval",
+        ),
         (HOURS, HOURS + "  applies: {shared: yes}\n", 12, "must be true or false"),
         (HOURS, HOURS + "  presumption: 1\n", 12, "must be true or false"),
         ("{covers: [2026], dates", "{covers: 2026, dates", 6, "must be a list"),

@@ -53,8 +53,11 @@ class Calendar(Struct, frozen=True, kw_only=True):
 
 
 def is_business_day(day: int, calendar: Calendar | None) -> bool:
-    """Monday to Friday and no holiday of the calendar; a half day is a business day."""
-    return weekday(day) < 5 and (calendar is None or calendar.class_of(day) != "holiday")
+    """Monday to Friday and no holiday of the calendar; a half day is a business day. Of a year that
+    the calendar does not cover the weekday alone decides (rules.md 6.4)."""
+    if weekday(day) >= 5:
+        return False
+    return calendar is None or not calendar.knows(day) or calendar.class_of(day) != "holiday"
 
 
 def _marked(value: object, path: Path) -> MarkedDate:

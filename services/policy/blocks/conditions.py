@@ -161,7 +161,9 @@ def _replying(reply: Reply) -> Lift:
         if reply.once and any(at > asked and way == "outbound" for at, way in with_person):
             return None
         if reply.within == "same_day":
-            ends = min((zone.starts(zone.day(asked) + 1) for zone in zones), default=ALWAYS)
+            # In every candidate zone, whichever of them the rule uses (rules.md 4.2).
+            days = (zone.starts(zone.day(asked) + 1) for zone in question.zones)
+            ends = min(days, default=ALWAYS)
         else:
             ends = asked + reply.within + 1  # at most so long before: the last second is included
         return Spans([(ALWAYS, ends)]) if ends > question.now else None

@@ -126,7 +126,7 @@ class Span(int):
 
     @classmethod
     def read(cls, value: object, path: Path) -> Self:
-        if isinstance(value, str) and re.fullmatch(r"[1-9]\d*[mh]", value):
+        if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]*[mh]", value):
             return cls(int(value[:-1]) * (60 if value[-1] == "m" else 3600))
         raise Invalid(path, f"is {shown(value)}; write minutes or hours, as 30m or 24h")
 

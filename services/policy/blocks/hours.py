@@ -19,7 +19,8 @@ from services.policy.strict import Invalid, Path, read, shown
 Interval = tuple[int, int]
 Intervals = tuple[Interval, ...]
 
-_INTERVAL = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)")
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_INTERVAL = re.compile(f"{_CLOCK}-(?:{_CLOCK}|24:00)")
 _CLASSES = ("holiday", "half_day")
 
 

@@ -1,13 +1,14 @@
 """Whom and what a rule is about: the keys of `applies` (rules.md 4.1), all of which must match."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import Struct, field
 
 from services.policy import words
 from services.policy.blocks.channels import spelled_out
 from services.policy.question import Question
+from services.policy.strict import Check
 from services.policy.values import Count
 
 
@@ -16,6 +17,12 @@ class DaysPastDue(Struct, frozen=True, kw_only=True):
 
     min: Count | None = None
     max: Count | None = None
+
+
+def _some_end(written: DaysPastDue) -> str | None:
+    if written.min is None and written.max is None:
+        return "is empty; give `min`, `max`, or leave it out"
+    return None
 
 
 class Scope(Struct, frozen=True, kw_only=True):
@@ -33,7 +40,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     shared: bool | None = None
     product: frozenset[words.Product] | None = None
     stage: frozenset[words.Stage] | None = None
-    days_past_due: DaysPastDue | None = None
+    days_past_due: Annotated[DaysPastDue, Check(_some_end)] | None = None
     time_barred: bool | None = None
     stop: frozenset[words.StopFact] | None = None
 

@@ -111,10 +111,12 @@ def _wishes(question: Question, zones: Zones) -> Bar | None:
         for preference in question.facts.preferences
         if preference.withdrawn is None or seconds(preference.withdrawn) > question.now
     ]
+    if not zones:
+        if any(wish.zone is None and wish.begins <= question.now for wish in wishes):
+            return ZONE_UNKNOWN
+        wishes = [wish for wish in wishes if wish.zone is not None]
     if not wishes:
         return None
-    if not zones and any(wish.zone is None for wish in wishes):
-        return ZONE_UNKNOWN
     return Wishes(wishes, zones or _ANY.alone)
 
 

@@ -134,7 +134,8 @@ def _is_reply(value: Map, case: Case, t: datetime, zones: list[str], stop: Map |
         return False
     within = value.get("within", "24h")
     if within == "same_day":
-        if not zones:
+        candidates = [z["zone"] for z in case.candidates()]
+        if not candidates:
             raise ZoneUnknown
-        return all(local_date(asked, z) == local_date(t, z) for z in zones)
+        return all(local_date(asked, z) == local_date(t, z) for z in candidates)
     return t - asked <= span(within)

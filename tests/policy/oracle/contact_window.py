@@ -23,8 +23,11 @@ def _wishes(case: Case, t: datetime, zones: list[str]) -> str | None:
         for p in case.facts.get("preferences", [])
         if not ("withdrawn" in p and case.now >= instant(p["withdrawn"]))
     ]
-    if not zones and any("zone" not in p for p in wishes):
-        raise ZoneUnknown
+    if not zones:
+        received = (p for p in wishes if "received" not in p or instant(p["received"]) <= case.now)
+        if any("zone" not in p for p in received):
+            raise ZoneUnknown
+        wishes = [p for p in wishes if "zone" in p]
     for z in zones or ["UTC"]:
         offered: list[bool] = []
         for p in wishes:

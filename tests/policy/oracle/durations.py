@@ -6,7 +6,8 @@ from tests.policy.oracle.clock import Map, ZoneUnknown, local, local_date
 
 
 def is_business(day: date, calendar: Map | None) -> bool:
-    mark = None if calendar is None else calendar["dates"].get(day.isoformat())
+    entered = calendar is not None and day.year in calendar["covers"]
+    mark = calendar["dates"].get(day.isoformat()) if entered else None
     holiday = mark is not None and (not isinstance(mark, dict) or mark["class"] == "holiday")
     return day.weekday() < 5 and not holiday
 
