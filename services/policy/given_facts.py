@@ -36,6 +36,10 @@ def question_from(mapping: object) -> tuple[Facts, datetime]:
 
 def _facts(mapping: Mapping[str, object]) -> Facts:
     facts = read(Facts, mapping)
+    contact = mapping["contact"]
+    for key in ("contact_point", "sender"):
+        if isinstance(contact, Mapping) and contact.get(key) == {}:
+            raise Invalid(("contact", key), "is empty; say something of it, or leave the key out")
     for i, preference in enumerate(facts.preferences):
         _check_interval(preference, ("preferences", i))
     for i, consent in enumerate(facts.consents):

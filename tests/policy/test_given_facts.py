@@ -60,6 +60,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("contact.chanel", "sms", "unknown key; use 'channel'"),
         ("contact.channel", "voice", "'voice' is not allowed"),
         ("contact.contact_point", {"shared": "yes"}, "must be true or false"),
+        ("contact.contact_point", {}, r"contact\.contact_point: is empty"),
+        ("contact.sender", {}, r"contact\.sender: is empty"),
         ("history", {}, "must be a list"),
         (
             "history",
