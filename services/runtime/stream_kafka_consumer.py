@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from aiokafka.structs import ConsumerRecord
 
 from services.runtime import log
@@ -51,6 +56,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._changed = asyncio.Event()
         self._positions: dict[Partition, int] = {}
         self._served: frozenset[Partition] = frozenset()
+        self._alone = 0  # so many polls ask one partition each
+        self._turn = 0
         self._moved_at = self._polled_at = self._looked_at = time.monotonic()
         self._stuck_since: float | None = None
 
@@ -61,6 +68,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="none",  # never silently: the stored position decides
+            isolation_level="read_committed",  # what a lender's transaction took back never was
             fetch_max_wait_ms=FETCH_WAIT_MS,
             session_timeout_ms=int(self._session * 1000),
             heartbeat_interval_ms=int(self._session * 1000 / 3),
@@ -165,6 +173,9 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._changed.clear()
             await _wait(self._changed, min(seconds, 0.2))
             return []
+        if self._alone > 0:
+            self._alone, self._turn = self._alone - 1, self._turn + 1
+            asked = [asked[self._turn % len(asked)]]
         # Those that had no turn last time go first; aiokafka itself would empty one by one.
         unserved = [place for place in asked if place not in self._served]
         records: dict[TopicPartition, list[ConsumerRecord]] = {}
@@ -215,6 +226,14 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             return {}  # a look-up begun before our seek: the seek has decided
         except OffsetOutOfRangeError as error:
             raise OutOfRange(Partition(*place) for place in error.args[0]) from None
+        except Exception as error:
+            # The client may be past records that it never gave us: they are read again from the
+            # stored positions. A record that it can't read must not hold up other partitions.
+            self._announced = None
+            unreadable = not isinstance(error, KafkaError | TimeoutError)
+            if unreadable or isinstance(error, CorruptRecordException):
+                self._alone = len(self._positions)
+            raise
         return got
 
     def _take(self, place: TopicPartition, records: Sequence[ConsumerRecord]) -> Polled | None:
@@ -239,12 +258,19 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._announced is not None:
             with contextlib.suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
-                    bounds = await self.bounds(self._positions)
-                positions = self._positions
-                if all(end <= positions.get(p, end) for p, (_, end) in bounds.items()):
-                    self._moved_at, self._stuck_since = now, None
+                    if await self._read_all():
+                        self._moved_at, self._stuck_since = now, None
         if now - self._moved_at > max(STALL_SECONDS, 3 * self._session):
             await self._begin_anew()
+
+    async def _read_all(self) -> bool:
+        """Nothing is left to read.  The client's position is past the marks of transactions, which
+        are no records and end a lender's topic; ours is behind what came last."""
+        for partition, (_, end) in (await self.bounds(self._positions)).items():
+            client_is_at = await self._running.position(TopicPartition(*partition))
+            if end > max(client_is_at, self._positions.get(partition, end)):
+                return False
+        return True
 
     async def _begin_anew(self) -> None:
         log.get().error("consumer_stalled", group=self._group)
