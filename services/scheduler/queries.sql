@@ -111,6 +111,12 @@ ON CONFLICT (tenant, borrower_id, contact_point_id) DO UPDATE
  WHERE contact_points.version < excluded.version
 RETURNING tenant, borrower_id;
 
+-- one_watermark_at_a_time
+-- Two members that each record some partitions would not see each other's, and neither move the feed.
+SELECT pg_advisory_xact_lock(hashtextextended('watermark ' || tenant || ' ' || source, 0))
+  FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS n (tenant, source)
+         ORDER BY tenant, source) AS named;
+
 -- record_watermarks
 INSERT INTO watermarks (tenant, source, partition, as_of, bound_seconds)
 SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::int[])

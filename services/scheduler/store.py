@@ -246,6 +246,8 @@ async def record_watermarks(
     connection: Connection, facts: Sequence[tuple[int, SourceWatermark]]
 ) -> list[Row]:
     """(partition, fact), one a source and partition; answers the sources that moved on."""
+    named = columns(((e.tenant, e.source) for _, e in facts), 2)
+    await connection.execute(SQL["one_watermark_at_a_time"], *named)
     await connection.execute(
         SQL["record_watermarks"],
         *columns(
@@ -253,7 +255,6 @@ async def record_watermarks(
             5,
         ),
     )
-    named = columns(((e.tenant, e.source) for _, e in facts), 2)
     return list(await connection.fetch(SQL["advance_feeds"], *named))
 
 

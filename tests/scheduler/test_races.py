@@ -2,13 +2,16 @@
 
 import asyncio
 import random
+from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
 
+from services.events.loans import SourceWatermark
 from services.events.reminders import ReminderDeferred, ReminderDue
-from services.runtime.database import Pool
+from services.runtime.database import Pool, transaction
 from services.scheduler import cadence
+from services.scheduler.handlers import on_loan_events
 from services.scheduler.intake import Context
 from services.scheduler.recadence import (
     begin_cadence,
@@ -21,9 +24,11 @@ from tests.database import Database
 from tests.scheduler.builders import (
     DUE_DATE,
     NOW,
+    TENANT,
     borrower,
     days,
     emit,
+    envelope,
     handle,
     installment,
     loan,
@@ -187,3 +192,23 @@ def lacking(name: str, context: Context) -> Context:
     """The same without one cadence's file."""
     left = {other: cadence for other, cadence in context.cadences.items() if other != name}
     return msgspec.structs.replace(context, cadences=left)
+
+
+async def test_a_watermark_that_two_members_record_at_once_moves_its_feed(
+    context: Context, db: Pool, database: Database
+) -> None:
+    """Each has half of the partitions, as a source writes it on all of them."""
+    await stand_at(database, NOW)
+    for hours in range(12, 0, -1):
+        as_of = NOW - timedelta(hours=hours)
+        mark = SourceWatermark(tenant=TENANT, source="core", as_of=as_of, bound_seconds=90_000)
+
+        async def member(
+            partitions: Iterable[int], mark: SourceWatermark = mark, offset: int = -hours
+        ) -> None:
+            async with transaction(db) as connection:
+                batch = [envelope(mark, partition=p, offset=offset) for p in partitions]
+                await on_loan_events(context, connection, batch)
+
+        await asyncio.gather(member(range(6)), member(range(6, 12)))
+        assert await db.fetchval("SELECT as_of FROM feeds") == as_of
