@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from services.events.loans import DebtChanged
+from services.events.loans import DebtChanged, LoanClosed
 from services.events.reminders import ReminderCancelled
 from services.runtime import clock
 from services.runtime.apikeys import ApiKeys
 from services.runtime.database import Connection, Pool, connected, transaction
 from services.runtime.outbox import Outbox
 from services.runtime.web import (
+    FieldError,
     Problem,
     described,
     invalid,
@@ -206,12 +207,31 @@ class Doors:
         async with transaction(self._db) as connection:
             now = await clock.gate_now(connection)
             [outcome] = await intake.record(self._context, connection, [[fact]], now)
+            if isinstance(fact, LoanClosed) and not outcome.errors:
+                await _unless_newer(connection, fact)
             debts, gone = await _standing(connection, LoanKey(fact.tenant, loan_id), number)
         self._relay.nudge()
         _refuse(outcome)
         if debts or gone:
             await self._paid.forward(debts, gone)
         return outcome.status, len(debts)
+
+
+async def _unless_newer(connection: Connection, close: LoanClosed) -> None:
+    """A close is of the loan as its sender knew it: one of a higher version stays open."""
+    key = LoanKey(close.tenant, close.loan_id)
+    stored_version = (await loan_versions(connection, [key])).get(key, close.version)
+    if stored_version > close.version:
+        raise Problem(
+            409,
+            "version_old",
+            f"the loan is stored in version {stored_version}; nothing was changed",
+            [
+                FieldError(
+                    "version", "is lower than the stored one", "leave it out, or send that one"
+                )
+            ],
+        )
 
 
 async def _standing(

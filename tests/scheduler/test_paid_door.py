@@ -4,7 +4,7 @@ from services.runtime.database import Pool
 from tests.database import Database
 from tests.scheduler.builders import TENANT, emit, reminders, stand_at
 from tests.scheduler.lender import Lender, Policy
-from tests.scheduler.test_doors import FIRST_HOUR, PAYMENT, registered
+from tests.scheduler.test_doors import BORROWER, FIRST_HOUR, LOAN, PAYMENT, registered
 
 
 async def test_a_payment_is_answered_after_policy_was_told(
@@ -68,3 +68,17 @@ async def test_closing_tells_policy_of_every_installment_and_reversing_of_the_on
     status, answer = await lender.post("/v1/loans/L-1:close", close)
     assert (status, answer["installments"]) == (200, 2)
     assert [debt["outstanding_minor"] for debt in policy.told[-1]["debts"]] == [0, 0]
+
+
+async def test_a_loan_of_a_higher_version_is_not_closed_and_nobody_is_told_so(
+    lender: Lender, policy: Policy, db: Pool
+) -> None:
+    await lender.post("/v1/loans", LOAN | {"version": 5, "borrower": BORROWER})
+    told = len(policy.told)
+    close = {"borrower_ref": "B-1", "closed_at": "2026-06-01T12:00:00Z", "version": 4}
+    status, problem = await lender.post("/v1/loans/L-1:close", close)
+    assert (status, problem["code"]) == (409, "version_old")
+    assert problem["errors"][0]["field"] == "version"
+    assert len(policy.told) == told
+    assert await db.fetchval("SELECT count(*) FROM closures") == 0
+    assert {row["status"] for row in await reminders(db)} == {"planned"}
