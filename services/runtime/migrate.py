@@ -26,8 +26,13 @@ CREATE FUNCTION policy.clock_is_stepped() RETURNS boolean LANGUAGE sql STABLE AS
 """
 
 
+OLDEST = 18  # of PostgreSQL: our statements return what a row was before (RETURNING old)
+
+
 class MigrationError(Exception):
-    """A file changed after it was applied, or is missing or misnamed; nothing was done."""
+    """A file changed after it was applied, or is missing or misnamed, or the server is too old;
+    nothing was done.
+    """
 
 
 def role_url(admin_url: str, service: str, password: str) -> str:
@@ -45,6 +50,8 @@ async def migrate_all(admin_url: str, passwords: Mapping[str, str]) -> list[str]
     applied: list[str] = []
     admin = await asyncpg.connect(admin_url)
     try:
+        if (major := admin.get_server_version().major) < OLDEST:
+            raise MigrationError(f"this is PostgreSQL {major}; Dunwell needs {OLDEST} or newer")
         await admin.execute("SELECT pg_advisory_lock($1)", _LOCK)
         for service in SERVICES:
             await _role(admin, service, passwords[service])
