@@ -246,7 +246,7 @@ SELECT a.*, r.allowed, s.key_id, s.sealed
 -- References of other attempts at the same contact point.
 SELECT provider_ref FROM attempts
  WHERE tenant = $1 AND contact_point_id = $2 AND provider_ref IS NOT NULL
-   AND attempt_id <> $3 AND created_at > clock_timestamp() - interval '3 days'
+   AND attempt_id <> $3
 
 -- attempt
 SELECT * FROM attempts WHERE attempt_id = $1 AND tenant = $2

@@ -9,6 +9,7 @@ from services.events.words import AttemptState as State
 from services.events.words import Channel as ChannelName
 from services.events.words import Outcome, PointKind
 from services.notifier.channels import Channel
+from services.notifier.channels.call import is_reference
 from services.notifier.choose import Point
 from services.notifier.claims import Claimed
 from services.notifier.observe import Seen, observe
@@ -20,6 +21,7 @@ from services.runtime.database import Pool, connected, transaction
 
 BATCH = 500
 LOOK_UPS = 20
+CLOCKS_APART = timedelta(minutes=1)  # a provider's and ours, and it names whole seconds
 OUTCOME_UNKNOWN = "outcome_unknown"
 
 
@@ -90,12 +92,14 @@ async def _look_up(db: Pool, preparer: Preparer, channel: Channel, row: Row) -> 
     try:
         ready = preparer.prepare(_as_claimed(row))
         ref = await channel.look_up(
-            message_of(ready, 1), frozenset(row["provider_ref"] for row in refs)
+            message_of(ready, 1),
+            frozenset(row["provider_ref"] for row in refs),
+            row["in_flight_at"] - CLOCKS_APART,
         )
     except Exception as error:
         log.get().warning("look_up_failed", provider=channel.provider, error=type(error).__name__)
         return None
-    if ref is None:
+    if ref is None or not is_reference(ref):
         return None
     return Seen(row["attempt_id"], "look_up", State.ACCEPTED, "found", ref)
 

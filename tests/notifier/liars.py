@@ -7,6 +7,8 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -61,6 +63,10 @@ class HttpLiar:
         conduct = self.lies_by_to.get(fields["to"]) or (self.lies.popleft() if self.lies else "ok")
         return await self._behave(writer, conduct, fields)
 
+    def _list(self, sid: str, fields: dict[str, str]) -> None:
+        named = {"sid": sid, "body": fields["body"], "to": fields["to"]}
+        self.listed.append(named | {"date_created": format_datetime(datetime.now(UTC))})
+
     async def _behave(
         self, writer: asyncio.StreamWriter, conduct: str, fields: dict[str, str]
     ) -> bool:
@@ -72,7 +78,7 @@ class HttpLiar:
         kind, _, rest = conduct.partition(":")
         match kind:
             case "ok":
-                self.listed.append({"sid": yes["sid"], "body": fields["body"], "to": fields["to"]})
+                self._list(yes["sid"], fields)
                 return await self._answer(writer, 201 if fields["twilio"] else 200, yes)
             case "status":
                 status, _, text = rest.partition(":")
@@ -85,7 +91,7 @@ class HttpLiar:
             case "close":
                 return False
             case "hang":
-                self.listed.append({"sid": yes["sid"], "body": fields["body"], "to": fields["to"]})
+                self._list(yes["sid"], fields)
                 self.silent.set()
                 await asyncio.Event().wait()
                 return False

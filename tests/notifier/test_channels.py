@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -187,11 +188,21 @@ async def test_twilio_gets_the_expiry_and_a_callback_that_names_the_attempt(outs
 async def test_a_look_up_finds_a_message_and_leaves_those_of_others(outside: Open) -> None:
     world = await outside("sms")
     one = message("sms")
-    assert await world.channel.look_up(one, frozenset()) is None
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    assert await world.channel.look_up(one, frozenset(), began) is None
     await world.send()
-    sid = await world.channel.look_up(one, frozenset())
+    sid = await world.channel.look_up(one, frozenset(), began)
     assert sid
-    assert await world.channel.look_up(one, frozenset({sid})) is None
+    assert await world.channel.look_up(one, frozenset({sid}), began) is None
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert await world.channel.look_up(one, frozenset(), tomorrow) is None
+
+
+@pytest.mark.parametrize("sid", ["SM\0x", "SM x\n", "S" * 251])
+async def test_a_yes_whose_reference_cannot_be_kept_is_unknown(outside: Open, sid: str) -> None:
+    world = await outside("sms")
+    world.http.lies.append("status:201:" + json.dumps({"sid": sid, "status": "queued"}))
+    assert await world.send() == Unknown("wrong_reference")
 
 
 async def test_without_a_token_nothing_is_sent_by_push(outside: Open) -> None:

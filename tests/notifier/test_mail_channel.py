@@ -40,6 +40,17 @@ async def test_mail_whose_final_dot_is_not_answered_is_unknown(outside: Open, li
         ("rcpt", "452 4.2.2 full", Rejected("452_4.2.2", retryable=True)),
         ("rcpt", "550 no", Rejected("550")),
         ("mail", "421 4.3.2 later", Rejected("421_4.3.2", retryable=True)),
+        # Not this message: whoever is on a block list, or not known there, can send none.
+        (
+            "greeting",
+            "554 5.7.1 no mail from here",
+            Rejected("554_5.7.1", retryable=True, stop_provider=True),
+        ),
+        (
+            "mail",
+            "550 5.1.1 no such sender",
+            Rejected("550_5.1.1", retryable=True, stop_provider=True),
+        ),
         ("data", "451 4.7.1 greylisted", Rejected("451_4.7.1", retryable=True)),
         ("dot", "554 5.7.1 spam", Rejected("554_5.7.1")),
         ("dot", "450 4.2.1 busy", Rejected("450_4.2.1", retryable=True)),

@@ -1,7 +1,8 @@
 """Flights without an answer, crashes and permits that ran out: nothing is sent twice."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -278,3 +279,40 @@ async def test_a_stop_ends_the_service_with_every_flight_written_down(world: Wor
     by_state = {row["state"]: row["count"] for row in counts}
     assert "in_flight" not in by_state
     assert by_state["accepted"] == len(world.http.requests)
+
+
+async def test_a_reference_that_cannot_be_kept_holds_up_no_other_outcome(running: World) -> None:
+    borrower = await everywhere(running)
+    running.http.lies.append("status:201:" + '{"sid": "SM\\u0000x", "status": "queued"}')
+    first = allowed(borrower)
+    await running.publish(first)
+    await running.until_state(first.reminder_id, "unknown")
+    second = allowed(borrower)
+    await running.publish(second)
+    await running.until_state(second.reminder_id, "accepted")
+
+
+async def test_an_earlier_message_of_the_same_text_is_no_proof(world: World) -> None:
+    """The overdue steps of a cadence may all say the same."""
+    await world.start(DUNWELL_LOOK_UP_SECONDS="0.1")
+    borrower = await everywhere(world)
+    earlier = allowed(borrower)
+    await world.publish(earlier)
+    await world.until_state(earlier.reminder_id, "accepted")
+    await world.owner.execute(
+        "UPDATE notifier.attempts SET created_at = created_at - interval '7 days',"
+        " in_flight_at = in_flight_at - interval '7 days'"
+    )
+    for message in world.http.listed:
+        message["date_created"] = format_datetime(datetime.now(UTC) - timedelta(days=7))
+    known = await world.owner.execute("UPDATE notifier.attempts SET provider_ref = 'SM-else'")
+    assert known == "UPDATE 1"  # as if another system had sent it
+    world.http.lies.append("close")
+    today = allowed(borrower)
+    await world.publish(today)
+    await world.until_state(today.reminder_id, "unknown")
+    looked = "SELECT max(looked_up_at) FROM notifier.attempts"
+    await world.until(f"SELECT ({looked}) IS NOT NULL")
+    first = await world.owner.fetchval(looked)
+    await world.until(f"SELECT ({looked}) > $1", first)  # so the first has been answered
+    assert (await world.attempts(today.reminder_id))[-1]["state"] == "unknown"

@@ -1,6 +1,7 @@
 """What a channel is: one message out, one of a closed set of answers back."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
@@ -84,8 +85,9 @@ class Channel(Protocol):
 
     async def send(self, message: Message, deadline: Deadline) -> Answer: ...
 
-    async def look_up(self, message: Message, known: frozenset[str]) -> str | None:
-        """The reference of the message if the provider shows it; `known` belong to others."""
+    async def look_up(self, message: Message, known: frozenset[str], since: datetime) -> str | None:
+        """The reference of the message if the provider shows it, taken at `since` or later; `known`
+        belong to others."""
 
 
 Channels = Mapping[ChannelName, Channel]

@@ -20,11 +20,17 @@ from services.runtime.metrics import PROVIDER_SECONDS
 
 # A channel ends by the deadline itself, and knows best what that means; this is for one that hangs.
 BACKSTOP_SECONDS = 0.25
+LONGEST_REFERENCE = 250  # Twilio's have 34 signs, FCM's and a Message-ID some more
 
 
 @cache
 def _seconds(provider: str) -> Histogram:
     return PROVIDER_SECONDS.labels(provider)
+
+
+def is_reference(said: str) -> bool:
+    """What a provider names a message or a refusal by: short printable ASCII, as all of them do."""
+    return 0 < len(said) <= LONGEST_REFERENCE and said.isascii() and said.isprintable()
 
 
 async def call(channel: Channel, message: Message, deadline: Deadline) -> Outcome:
@@ -43,6 +49,8 @@ async def call(channel: Channel, message: Message, deadline: Deadline) -> Outcom
     finally:
         _seconds(channel.provider).observe(perf_counter() - began)
     match answer:
+        case Accepted(said) | Rejected(said) if not is_reference(said):
+            return Unknown("wrong_reference")  # it is kept as it is, or not at all
         case Accepted() | Rejected() | NotSent():
             return answer
         case _:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -99,7 +100,7 @@ class FcmPush:
             self._token.drop()
         return refusal
 
-    async def look_up(self, message: Message, known: frozenset[str]) -> str | None:
+    async def look_up(self, message: Message, known: frozenset[str], since: datetime) -> str | None:
         return None
 
 

@@ -10,6 +10,7 @@ from email.utils import parseaddr
 from aiosmtplib import (
     SMTP,
     SMTPException,
+    SMTPRecipientRefused,
     SMTPResponseException,
     SMTPServerDisconnected,
 )
@@ -90,7 +91,7 @@ class SmtpEmail:
             self._idle.append(connection)
             return Accepted(f"{message.attempt_id}@{self._domain}")
 
-    async def look_up(self, message: Message, known: frozenset[str]) -> str | None:
+    async def look_up(self, message: Message, known: frozenset[str], since: datetime) -> str | None:
         return None
 
     async def close(self) -> None:
@@ -123,7 +124,11 @@ class SmtpEmail:
                 connection.close()
             if not 400 <= refusal.code < 600:
                 return NotSent("wrong_protocol")
-            return rejected(refusal.code, refusal.message)
+            answer = rejected(refusal.code, refusal.message)
+            if isinstance(refusal, SMTPRecipientRefused) or refusal.code < 500:
+                return answer
+            # It has not heard of the recipient yet: it is us that it refuses, and all our mail.
+            return Rejected(answer.code, retryable=True, stop_provider=True)
         except (SMTPException, OSError, TimeoutError) as error:
             if connection is not None:
                 connection.close()

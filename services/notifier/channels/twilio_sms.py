@@ -4,6 +4,7 @@ import asyncio
 import logging
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import quote_plus, urlencode
 
@@ -112,12 +113,18 @@ class TwilioSms:
             raise TwilioException("a message without a SID")
         return Accepted(created.sid)
 
-    async def look_up(self, message: Message, known: frozenset[str]) -> str | None:
-        """The SID of a message to the same number with the same text that is nobody else's."""
+    async def look_up(self, message: Message, known: frozenset[str], since: datetime) -> str | None:
+        """The SID of a message to the same number with the same text that is nobody else's.
+
+        An earlier one proves nothing: two steps of a cadence may say the same.
+        """
         end_by = asyncio.get_running_loop().time() + LOOK_UP_SECONDS
         token = DEADLINE.set(Deadline(end_by, end_by))
         try:
             for found in await self._messages.list_async(to=message.to, limit=50, page_size=50):
+                taken = found.date_created
+                if not isinstance(taken, datetime) or taken < since:
+                    continue
                 if found.body == message.body and found.sid and found.sid not in known:
                     return str(found.sid)
         finally:
