@@ -137,7 +137,7 @@ async def test_nobody_resumes_a_flight(world: World) -> None:
     await world.owner.execute(
         "UPDATE notifier.attempts SET state = 'in_flight', lease_until = now() + interval '1s'"
     )
-    await world.start()
+    await world.start(DUNWELL_LOOK_UP_SECONDS="60")  # or it is found before we see it unknown
     await world.until_state(event.reminder_id, "unknown")
     assert len(world.http.requests) == 1
 
