@@ -4,14 +4,15 @@ import asyncio
 
 import pytest
 
-from services.notifier.channels import Accepted, NotSent, Rejected, Unknown
+from services.notifier.channels import Accepted, Deadline, NotSent, Rejected, Unknown
 from services.notifier.channels.smtp_email import SmtpEmail
+from tests.loop_time import standing_at
 from tests.notifier.outside import Open, deadline, message
 
 
-@pytest.mark.parametrize("stage", ["greeting", "mail", "rcpt"])
+@pytest.mark.parametrize("stage", ["greeting", "mail", "rcpt", "data"])
 @pytest.mark.parametrize("lie", ["reset", "close", "hang", "gibberish"])
-async def test_mail_that_fails_before_its_data_is_not_sent(
+async def test_mail_that_fails_before_its_content_is_not_sent(
     outside: Open, stage: str, lie: str
 ) -> None:
     world = await outside("email")
@@ -20,6 +21,25 @@ async def test_mail_that_fails_before_its_data_is_not_sent(
     assert isinstance(answer, NotSent)
     assert world.requests == 0
     assert isinstance(await world.send(), Accepted)
+
+
+async def test_no_content_follows_a_go_ahead_that_comes_after_write_by(outside: Open) -> None:
+    world = await outside("email")
+    world.mail.lies["data"] = "hang"
+    now = asyncio.get_running_loop().time()
+    limits = Deadline(write_by=now + 30, end_by=now + 60)
+    sending = asyncio.create_task(world.channel.send(message("email"), limits))
+    await world.mail.silent.wait()
+    with standing_at(limits.write_by):
+        assert await sending == NotSent("timed_out")
+    assert world.requests == 0
+
+
+async def test_lines_that_begin_with_a_dot_arrive_as_they_are(outside: Open) -> None:
+    world = await outside("email")
+    assert isinstance(await world.send(body="one\n.\n..two\nthree."), Accepted)
+    (mail,) = world.mail.mails
+    assert mail.endswith(b"\r\n\r\none\r\n..\r\n...two\r\nthree.\r\n.\r\n")  # RFC 5321, 4.5.2
 
 
 @pytest.mark.parametrize("lie", ["reset", "close", "hang", "gibberish", "251 what"])
@@ -52,6 +72,7 @@ async def test_mail_whose_final_dot_is_not_answered_is_unknown(outside: Open, li
             Rejected("550_5.1.1", retryable=True, stop_provider=True),
         ),
         ("data", "451 4.7.1 greylisted", Rejected("451_4.7.1", retryable=True)),
+        ("data", "554 5.5.1 no valid recipients", Rejected("554_5.5.1")),
         ("dot", "554 5.7.1 spam", Rejected("554_5.7.1")),
         ("dot", "450 4.2.1 busy", Rejected("450_4.2.1", retryable=True)),
     ],

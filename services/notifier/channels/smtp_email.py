@@ -9,10 +9,12 @@ from email.utils import parseaddr
 
 from aiosmtplib import (
     SMTP,
+    SMTPDataError,
     SMTPException,
     SMTPRecipientRefused,
     SMTPResponseException,
     SMTPServerDisconnected,
+    SMTPStatus,
 )
 
 from services.notifier.channels import (
@@ -64,7 +66,7 @@ class SmtpEmail:
         self._free = asyncio.Semaphore(connections)
 
     async def send(self, message: Message, deadline: Deadline) -> Answer:
-        """Nothing is delivered before the final dot, so every failure up to DATA is NotSent."""
+        """Nothing is delivered before the final dot: a failure before the content is NotSent."""
         try:
             now = datetime.now(UTC)
             content = mail_bytes(message, sender=self._from, domain=self._domain, now=now)
@@ -74,12 +76,13 @@ class SmtpEmail:
             connection = await self._envelope(message.to, deadline)
             if not isinstance(connection, SMTP):
                 return connection
-            if asyncio.get_running_loop().time() >= deadline.write_by:
-                connection.close()
-                return NotSent("too_late")
             try:
+                # The last look at the clock; nothing waits between it and the content.
+                if asyncio.get_running_loop().time() >= deadline.write_by:
+                    connection.close()
+                    return NotSent("too_late")
                 async with asyncio.timeout_at(deadline.end_by):
-                    await connection.data(content, timeout=None)
+                    await _deliver(connection, content)
             except SMTPResponseException as refusal:
                 connection.close()
                 if not 400 <= refusal.code < 600:
@@ -104,7 +107,7 @@ class SmtpEmail:
             connection.close()
 
     async def _envelope(self, to: str, deadline: Deadline) -> SMTP | Answer:
-        """A connection that has taken MAIL and RCPT, or why there is none."""
+        """A connection that has taken MAIL, RCPT and DATA, or why there is none."""
         connection: SMTP | None = None
         try:
             async with asyncio.timeout_at(deadline.write_by):
@@ -112,12 +115,12 @@ class SmtpEmail:
                     # The relay may have closed an idle connection; asking twice sends nothing.
                     connection = self._idle.pop()
                     with suppress(SMTPServerDisconnected, OSError):
-                        await self._introduce(connection, to)
+                        await self._announce(connection, to)
                         return connection
                     connection.close()
                 connection = SMTP(**self._connection, timeout=None)  # type: ignore[arg-type]
                 await connection.connect()
-                await self._introduce(connection, to)
+                await self._announce(connection, to)
                 return connection
         except SMTPResponseException as refusal:
             if connection is not None:
@@ -125,7 +128,7 @@ class SmtpEmail:
             if not 400 <= refusal.code < 600:
                 return NotSent("wrong_protocol")
             answer = rejected(refusal.code, refusal.message)
-            if isinstance(refusal, SMTPRecipientRefused) or refusal.code < 500:
+            if isinstance(refusal, SMTPRecipientRefused | SMTPDataError) or refusal.code < 500:
                 return answer
             # It has not heard of the recipient yet: it is us that it refuses, and all our mail.
             return Rejected(answer.code, retryable=True, stop_provider=True)
@@ -134,9 +137,24 @@ class SmtpEmail:
                 connection.close()
             return NotSent(_why(error))
 
-    async def _introduce(self, connection: SMTP, to: str) -> None:
+    async def _announce(self, connection: SMTP, to: str) -> None:
+        """Until the relay waits for the content: aiosmtplib's `data` would send it however late
+        the relay's word to go on comes."""
         await connection.mail(self._envelope_from, timeout=None)
         await connection.rcpt(to, timeout=None)
+        answer = await connection.execute_command(b"DATA", timeout=None)
+        if answer.code != SMTPStatus.start_input:
+            raise SMTPDataError(answer.code, answer.message)
+
+
+async def _deliver(connection: SMTP, content: bytes) -> None:
+    """The content, its lines of a dot doubled (RFC 5321, 4.5.2), and the relay's yes."""
+    if connection.protocol is None:
+        raise SMTPServerDisconnected("lost before its content")
+    connection.protocol.write(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+    answer = await connection.protocol.read_response()
+    if answer.code != SMTPStatus.completed:
+        raise SMTPDataError(answer.code, answer.message)
 
 
 def _why(error: BaseException) -> str:
