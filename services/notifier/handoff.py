@@ -11,7 +11,7 @@ from typing import NamedTuple, get_args
 
 from services.events.codec import Record
 from services.events.deliveries import DeliveryAttempted
-from services.events.permits import Redeemed, Verdict
+from services.events.permits import Verdict
 from services.events.words import AttemptState as State
 from services.events.words import Channel as ChannelName
 from services.notifier.channels import OUR_REASONS, Channel, Deadline, NotSent, Outcome
@@ -19,6 +19,12 @@ from services.notifier.channels.call import call
 from services.notifier.completions import Completions
 from services.notifier.gate import Gate, NoAnswer, Reason
 from services.notifier.grounded import ground
+from services.notifier.permitted import (
+    SHORTEST_VALIDITY_SECONDS,
+    Permitted,
+    permitted_by,
+    shared_out,
+)
 from services.notifier.prepare import Ready, message_of, redeem_of
 from services.notifier.receipts import attempted, booked, receipt
 from services.notifier.store import SQL, Held, put_back, refuse
@@ -32,18 +38,7 @@ from services.runtime.queries import columns
 # P5: a flight reaches the provider within 10 s of its commit.
 WIRE_SECONDS = 8.0
 LEASE_MARGIN_SECONDS = 4.0
-SHORTEST_VALIDITY_SECONDS = 1
 NO_ANSWER_WAIT = timedelta(seconds=1)
-
-
-class Permitted(NamedTuple):
-    """Policy's yes; `allowed` of a Redeemed is complete by then."""
-
-    ready: Ready
-    answer: Redeemed
-    send_by: datetime
-    allowed_until: datetime
-    valid_until: float  # allowed_until on the event loop's clock, rather early than late
 
 
 class Flight(NamedTuple):
@@ -123,7 +118,7 @@ class HandOff:
             answer = answers[ready.claimed.held.attempt_id]
             match answer.verdict:
                 case Verdict.ALLOW:
-                    yes = _permitted(ready, answer, asked_at)
+                    yes = permitted_by(ready, answer, asked_at)
                     if yes is None:
                         expired.append(ready)
                     else:
@@ -200,12 +195,13 @@ class HandOff:
     async def _send(self, flight: Flight, release: Callable[[Outcome | None], None]) -> None:
         outcome: Outcome | None = None
         try:
-            valid_seconds = int(flight.valid_until - asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            deadline, valid_seconds = shared_out(flight.deadline, flight.valid_until, now)
             if valid_seconds < SHORTEST_VALIDITY_SECONDS:
                 outcome = NotSent("permit_expires")
             else:
                 message = message_of(flight.ready, valid_seconds)
-                outcome = await call(self._channel, message, flight.deadline)
+                outcome = await call(self._channel, message, deadline)
             reach("notifier.answered")
             self._tell(outcome)
             self._completions.report(flight.ready.claimed.held, outcome)
@@ -270,17 +266,6 @@ class HandOff:
                 attempted_at=at,
             )
         )
-
-
-def _permitted(ready: Ready, answer: Redeemed, asked_at: float) -> Permitted | None:
-    """A complete yes that leaves the provider time; a yes with a hole in it is no yes."""
-    if not (answer.permit_id and answer.send_by and answer.allowed_until and answer.gate_now):
-        return None
-    left = (answer.allowed_until - answer.gate_now).total_seconds()
-    # Business time and the loop's run alike; policy read its clock after we had asked.
-    if left < SHORTEST_VALIDITY_SECONDS + 1:
-        return None
-    return Permitted(ready, answer, answer.send_by, answer.allowed_until, asked_at + left)
 
 
 def log_failure(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from services.events.words import Channel, Outcome, PointKind
 from services.notifier.channels import (
     OUR_REASONS,
     Accepted,
+    Deadline,
     NotSent,
     Rejected,
     Unknown,
@@ -18,6 +19,7 @@ from services.notifier.channels import (
 from services.notifier.channels import Outcome as Answered
 from services.notifier.choose import KINDS, MAX_TRIES, Point, Tried, backoff, choose
 from services.notifier.pace import Brake, Pace
+from services.notifier.permitted import shared_out
 from services.notifier.segments import is_gsm7, segments
 from services.notifier.states import PROOFS, RANK, outcome_of, raised
 
@@ -152,3 +154,16 @@ def test_only_what_the_provider_did_brakes_or_frees(
 )
 def test_segments_are_counted_as_carriers_do(text: str, gsm7: bool, count: int) -> None:
     assert (is_gsm7(text), segments(text)) == (gsm7, count)
+
+
+@given(left=st.floats(0, 100_000), write_within=st.floats(0, 8), now=st.floats(0, 1e9))
+def test_a_message_written_as_late_as_it_may_be_still_ends_with_its_permit(
+    left: float, write_within: float, now: float
+) -> None:
+    valid_until = now + left
+    given_to_us = Deadline(write_by=now + write_within, end_by=now + 8)
+    deadline, seconds = shared_out(given_to_us, valid_until, now)
+    assert deadline.write_by + seconds <= valid_until + 1e-6
+    assert deadline.write_by <= given_to_us.write_by
+    assert deadline.end_by == given_to_us.end_by
+    assert seconds >= left - 9 or seconds >= int(left / 2 - 0.001)  # no more is lost than need be
