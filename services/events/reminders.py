@@ -69,6 +69,7 @@ class ReminderAllowed(Event, frozen=True, kw_only=True):
     valid_until: Instant
     priority: Signed
     channels: tuple[Channel, ...]  # those that may be tried now, in order
+    refused_contact_points: tuple[Text, ...] = ()  # their ids: not to be tried, policy says no
     locale: Text
     outstanding_minor: MinorUnits
     currency: Currency

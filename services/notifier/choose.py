@@ -42,15 +42,21 @@ def choose(
     channels: Sequence[Channel],
     configured: Collection[Channel],
     points: Sequence[Point],
+    refused: Collection[str],
     history: Sequence[Tried],
 ) -> tuple[Channel, Point] | None:
-    """The first channel and point without a definite no; None: the reminder has failed."""
+    """The first channel and point without a definite no; None: the reminder has failed.
+
+    `refused` are the contact points that policy said no to when it allowed the others.
+    """
     for channel in channels:
         if channel not in configured:
             continue
         for point in points:
-            if point.kind is KINDS[channel] and not _exhausted(
-                channel, point.contact_point_id, history
+            if (
+                point.kind is KINDS[channel]
+                and point.contact_point_id not in refused
+                and not _exhausted(channel, point.contact_point_id, history)
             ):
                 return channel, point
     return None

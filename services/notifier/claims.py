@@ -95,6 +95,7 @@ async def claim(
                 allowed.channels,
                 providers,
                 points.get((row["tenant"], row["borrower_id"]), ()),
+                allowed.refused_contact_points,
                 tried.get((row["tenant"], row["reminder_id"]), ()),
             )
             if chosen is None:

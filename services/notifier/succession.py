@@ -44,7 +44,8 @@ async def follow(
             continue
         allowed = decode_allowed(reminder["allowed"])
         mine = points.get((row["tenant"], row["borrower_id"]), ())
-        chosen = choose(allowed.channels, channels, mine, tried.get(key, ()))
+        refused = allowed.refused_contact_points
+        chosen = choose(allowed.channels, channels, mine, refused, tried.get(key, ()))
         if chosen is None:
             failed[row["attempt_id"]] = row["state"]
             continue

@@ -71,6 +71,7 @@ def _allowed(due: ReminderDue, made: Made, now: datetime) -> ReminderAllowed:
         valid_until=due.valid_until,
         priority=due.priority,
         channels=tuple(channel for channel in due.channels if channel in allowed),
+        refused_contact_points=made.ruling.refused_points,
         locale=due.locale,
         outstanding_minor=made.asked.outstanding_minor,
         currency=due.currency,

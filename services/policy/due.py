@@ -13,7 +13,7 @@ from services.policy import activation, decisions, held, known
 from services.policy.answers import answer
 from services.policy.asked import Asked, Terms, terms_of
 from services.policy.decisions import Made
-from services.policy.gather import candidate_zones
+from services.policy.gather import candidate_zones, candidates
 from services.policy.ids import row_id
 from services.policy.known import Known, Row
 from services.policy.reminders import Reminder, State, state_of
@@ -134,16 +134,11 @@ def _rule(
     if not candidate_zones(facts, who):
         return refusal(Outcome.HOLD, "held_zone"), rules.version
     barred = row["barred"] if row else ()
-    candidates = [
-        (channel.value, point)
-        for channel in due.channels
-        if channel not in barred
-        for point in facts.points.get(who, ())
-        if point["usable"] and channel in point["channels"]
-    ]
-    if not candidates:
+    open_ones = candidates(facts, who, due.channels, barred)
+    if not open_ones:
         return refusal(Outcome.HOLD, "held_address"), rules.version
-    return rule_on(facts, asked, candidates, rules, due.valid_until), rules.version
+    ruling = rule_on(facts, asked, open_ones, rules, due.valid_until)
+    return replace(ruling, refused_points=(*barred, *ruling.refused_points)), rules.version
 
 
 def _asked(facts: Known, due: ReminderDue) -> Asked:

@@ -16,7 +16,7 @@ from services.policy.activation import ActiveByTenant
 from services.policy.asked import Asked, terms_of
 from services.policy.decisions import Made
 from services.policy.feeds import Feeds
-from services.policy.gather import candidate_zones, facts_for
+from services.policy.gather import candidate_zones, candidates, facts_for
 from services.policy.known import Known, Row, Who
 from services.policy.reminders import State
 from services.policy.ruleset import RuleSet
@@ -51,7 +51,7 @@ class Judged(msgspec.Struct, kw_only=True):
     silent: bool = False  # nothing to publish: settled elsewhere, or refused before
     logged: bool = True
     fenced: bool = False  # nothing is touched
-    barred: str | None = None  # a channel that this reminder shall not try again
+    barred: str | None = None  # a contact point that this reminder shall not try again
     made: Made | None = None
     place: Place = "personal"  # what the contact point is tied to
 
@@ -188,9 +188,9 @@ class Gate:
         )
         if answer.outcome is Outcome.ALLOW and until is not None:
             judged.allowed_until = min(limit, until)
-        elif answer.outcome is Outcome.SUPPRESS and _others(r, row):
-            # This channel is out, another may do: the reminder is asked about again at once.
-            judged.barred = r.channel.value
+        elif answer.outcome is Outcome.SUPPRESS and _others(self._facts, r, row):
+            # This contact point is out, another may do: the reminder is asked about again at once.
+            judged.barred = r.contact_point_id
             judged.ruling = msgspec.structs.replace(judged.ruling, outcome=Outcome.DEFER, until=now)
         judged.ruling = within(judged.ruling, r.valid_until)
 
@@ -237,8 +237,12 @@ def _point(facts: Known, r: Redeem) -> Row | None:
     return None
 
 
-def _others(r: Redeem, row: Row) -> bool:
-    return any(c != r.channel and c not in row["barred"] for c in row["channels"])
+def _others(facts: Known, r: Redeem, row: Row) -> bool:
+    """Whether another contact point may do; whoever tries one that was barred would not heed it."""
+    if r.contact_point_id in row["barred"]:
+        return False
+    barred = (*row["barred"], r.contact_point_id)
+    return bool(candidates(facts, (r.tenant, r.borrower_id), row["channels"], barred))
 
 
 def _is_known(content: ContentFacts) -> bool:

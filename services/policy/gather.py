@@ -1,6 +1,6 @@
 """Rows become facts v1: who may be where, what was sent before, what stands against it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import TypeVar
@@ -69,6 +69,21 @@ def no_point(contact_point_id: str | None = None) -> Row:
         "provided_by": "unknown",
         "shared": False,
     }
+
+
+def candidates(
+    known: Known, who: Who, channels: Sequence[str], barred: Collection[str]
+) -> list[tuple[str, Row]]:
+    """Each channel with each contact point that it may be tried at, in order; `barred` are contact
+    points that hand-off has refused to this reminder for good."""
+    return [
+        (str(channel), point)
+        for channel in channels
+        for point in known.points.get(who, ())
+        if point["usable"]
+        and channel in point["channels"]
+        and point["contact_point_id"] not in barred
+    ]
 
 
 def candidate_zones(known: Known, who: Who) -> tuple[v1.CandidateZone, ...]:

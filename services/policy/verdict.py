@@ -54,6 +54,7 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     rule: str | None = None
     channels: tuple[str, ...] = ()  # with allow: those that may be tried now
+    refused_points: tuple[str, ...] = ()  # with allow: contact points that may not
     answers: tuple[Answer, ...] = ()
     facts: tuple[Facts, ...] = ()
 
@@ -96,6 +97,7 @@ def rule_on(
         code=chosen.code,
         rule=chosen.rule,
         channels=tuple(allowed),
+        refused_points=tuple(a.contact_point for a in answers if a.outcome is not Outcome.ALLOW),
         answers=tuple(answers),
         facts=tuple(facts),
     )

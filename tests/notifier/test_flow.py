@@ -6,7 +6,8 @@ import structlog
 
 from services.events.words import Channel
 from services.notifier.handoff import log_failure
-from tests.notifier.world import World, allowed
+from services.runtime.identity import surrogate
+from tests.notifier.world import IDENTITY, TENANT, World, allowed
 
 
 async def test_an_allowed_reminder_is_redeemed_then_sent_then_told(running: World) -> None:
@@ -38,6 +39,23 @@ async def test_each_tenants_messages_come_in_its_own_name(world: World) -> None:
         await world.until_state(event.reminder_id, "accepted")
         assert said in world.http.requests[-1]["body"]
         await world.stop()
+
+
+async def test_a_number_that_policy_refused_is_passed_over(running: World) -> None:
+    numbers = ["+12025550143", "+12025550144"]
+    points = [{"kind": "mobile", "value": number} for number in numbers]
+    status, said = await running.call(
+        "PUT", "/v1/borrowers/ref-1/contact-points", {"version": 1, "contact_points": points}
+    )
+    assert status == 200, said
+    borrower = surrogate(IDENTITY.encode(), TENANT, "borrower", "ref-1")
+    event = allowed(
+        borrower, refused_contact_points=(said["contact_points"][0]["contact_point_id"],)
+    )
+    await running.publish(event)
+    await running.until_state(event.reminder_id, "accepted")
+    (sent,) = running.http.requests
+    assert sent["to"] == numbers[1]
 
 
 async def test_every_channel_carries_a_reminder(running: World) -> None:

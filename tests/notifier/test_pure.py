@@ -58,7 +58,7 @@ def test_a_proof_after_the_end_is_accepted_late_first() -> None:
 
 @given(st.lists(st.sampled_from(Channel), unique=True), st.lists(tried, max_size=12))
 def test_what_is_chosen_had_no_definite_no(channels: list[Channel], history: list[Tried]) -> None:
-    chosen = choose(channels, set(Channel), POINTS, history)
+    chosen = choose(channels, set(Channel), POINTS, (), history)
     if chosen is None:
         return
     channel, point = chosen
@@ -72,14 +72,22 @@ def test_what_is_chosen_had_no_definite_no(channels: list[Channel], history: lis
 
 def test_channels_go_in_the_order_asked_and_points_in_the_lenders() -> None:
     order = (Channel.EMAIL, Channel.SMS)
-    chosen = choose(order, set(Channel), POINTS, [])
+    chosen = choose(order, set(Channel), POINTS, (), [])
     assert chosen is not None
     assert (chosen[0], chosen[1].contact_point_id) == (Channel.EMAIL, "cp_email_0")
     no = Tried(State.REJECTED, Channel.EMAIL, "cp_email_0", retryable=False)
-    chosen = choose(order, set(Channel), POINTS, [no])
+    chosen = choose(order, set(Channel), POINTS, (), [no])
     assert chosen is not None
     assert chosen[1].contact_point_id == "cp_email_1"
-    assert choose(order, {Channel.PUSH}, POINTS, []) is None
+    assert choose(order, {Channel.PUSH}, POINTS, (), []) is None
+
+
+def test_what_policy_refused_is_not_chosen() -> None:
+    order = (Channel.SMS, Channel.EMAIL)
+    chosen = choose(order, set(Channel), POINTS, ("cp_mobile_0",), [])
+    assert chosen is not None
+    assert (chosen[0], chosen[1].contact_point_id) == (Channel.SMS, "cp_mobile_1")
+    assert choose([Channel.SMS], set(Channel), POINTS, ("cp_mobile_0", "cp_mobile_1"), []) is None
 
 
 def test_backoff_grows_and_is_bounded() -> None:

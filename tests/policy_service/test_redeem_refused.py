@@ -163,6 +163,38 @@ async def test_a_channel_refused_for_good_leaves_the_reminder_to_the_others(worl
     assert (await world.redeem_one(email)).verdict is Verdict.ALLOW
 
 
+async def test_a_stop_on_one_number_leaves_the_reminder_to_the_other(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.phone("ada", "cp_second")
+    await world.send("stop.events", stop("ada", contact_point_ids=("cp_ada",)))
+    asked = due("ada")
+    await world.send("reminder.due", asked)
+    (allowed,) = await world.out()
+    assert (allowed["channels"], allowed["refused_contact_points"]) == (["sms"], ["cp_ada"])
+    second = attempt(asked, contact_point_id="cp_second")
+    assert (await world.redeem_one(second)).verdict is Verdict.ALLOW
+
+
+async def test_a_number_refused_at_hand_off_leaves_the_reminder_to_the_other(world: World) -> None:
+    await world.rules(pack(WINDOW))
+    await world.person("ada")
+    await world.phone("ada", "cp_second")
+    asked = due("ada")
+    await world.send("reminder.due", asked)
+    await world.send("stop.events", stop("ada", contact_point_ids=("cp_ada",)))
+    answer = await world.redeem_one(attempt(asked))
+    assert (answer.verdict, answer.code, answer.until) == (Verdict.DEFER, "opted_out", AFTERNOON)
+    again = msgspec.structs.replace(asked, emission=2)
+    await world.out()
+    await world.send("reminder.due", again)
+    (allowed,) = await world.out()
+    assert allowed["refused_contact_points"] == ["cp_ada"]
+    # Whoever tries the number again does not heed us, and would be told so for ever.
+    answer = await world.redeem_one(attempt(again))
+    assert (answer.verdict, answer.code) == (Verdict.SUPPRESS, "opted_out")
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
