@@ -99,9 +99,15 @@ def main() -> None:
     """`make bench`; `--rounds 1 --count 2000` for a quick look."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--count", type=int, default=10_000, help="reminders a round")
+    parser.add_argument("--count", type=int, default=5_000, help="reminders a round")
     parser.add_argument("--no-report", action="store_true", help="leave docs/bench.md alone")
     options = parser.parse_args()
+    loaded = 2 * (options.rounds + 1) * options.count  # twice a round, and one to warm up
+    if loaded > whole_product.NUMBERS:
+        parser.error(
+            f"that needs {loaded:,} invented telephone numbers and there are"
+            f" {whole_product.NUMBERS:,}; take fewer rounds or a smaller --count"
+        )
     whole, costs = asyncio.run(measure(options.rounds, options.count))
     single = decisions.measure(options.rounds)
     parts = [

@@ -27,6 +27,7 @@ from tests.bench import cpu
 BEGIN = datetime(2026, 5, 12, 13, tzinfo=UTC)
 DUE = datetime(2026, 5, 12, 14, tzinfo=UTC)  # a Tuesday, 10:00 in New York
 BULK = 500
+NUMBERS = 70_000  # 555-01xx of 700 area codes, the only ones kept for fiction
 PATIENCE_SECONDS = 120.0
 
 _CADENCE = """\
