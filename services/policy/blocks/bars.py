@@ -58,6 +58,26 @@ ZONE_UNKNOWN = Standing(
 )
 
 
+class Before:
+    """Blocks before `free_at`, then no more. `says(t, until)`: what is said of it at `t`."""
+
+    __slots__ = ("_code", "_free_at", "_says")
+
+    def __init__(self, free_at: int, code: str, says: Callable[[int, int | None], str]) -> None:
+        self._free_at = free_at
+        self._code = code
+        self._says = says
+
+    def blocks(self, t: int) -> bool:
+        return t < self._free_at
+
+    def changes(self, t: int) -> int:
+        return self._free_at if t < self._free_at else NEVER
+
+    def objection(self, t: int) -> Objection:
+        return Objection(self._code, True, lambda until: self._says(t, until))
+
+
 class Spans:
     """Instants for which something holds: inside any of several half-open intervals. The timed part
     of a condition.

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from services.policy import words
-from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Objection
+from services.policy.blocks.bars import ZONE_UNKNOWN, Bar, Before
 from services.policy.blocks.channels import counted_as
 from services.policy.blocks.counting import Counting, read_window
 from services.policy.blocks.durations import Calendars, counted
@@ -59,7 +59,7 @@ def frequency_cap(rule: FrequencyCap, calendars: Calendars) -> Bind:
         if len(question.history) < most:
             return None
         if most == 0:
-            return Full(NEVER, rule, zones)
+            return _full(NEVER, rule, zones)
         # What is older than any window of this kind no longer counts, and never will again.
         oldest = question.now - window.longest
         counting = [
@@ -84,43 +84,27 @@ def frequency_cap(rule: FrequencyCap, calendars: Calendars) -> Bind:
         free_at = (
             max([window.ends(pivot, zone) for zone in zones]) if local else window.ends(pivot, None)
         )
-        return Full(free_at, rule, zones) if free_at > question.now else None
+        return _full(free_at, rule, zones) if free_at > question.now else None
 
     return bind
 
 
-class Full:
+def _full(free_at: int, rule: FrequencyCap, zones: Zones) -> Before:
     """No room before `free_at`."""
+    code = "channel_exclusivity" if rule.aggregate == "distinct" else "frequency_cap"
+    return Before(free_at, code, lambda t, until: _says(rule, zones, t, until))
 
-    __slots__ = ("_free_at", "_rule", "_zones")
 
-    def __init__(self, free_at: int, rule: FrequencyCap, zones: Zones) -> None:
-        self._free_at = free_at
-        self._rule = rule
-        self._zones = zones
-
-    def blocks(self, t: int) -> bool:
-        return t < self._free_at
-
-    def changes(self, t: int) -> int:
-        return self._free_at if t < self._free_at else NEVER
-
-    def objection(self, t: int) -> Objection:
-        distinct = self._rule.aggregate == "distinct"
-        code = "channel_exclusivity" if distinct else "frequency_cap"
-        return Objection(code, True, lambda until: self._says(t, until))
-
-    def _says(self, t: int, until: int | None) -> str:
-        most, window = self._rule.max, self._rule.window
-        if most == 0:
-            return "This rule leaves no room for such a contact."
-        if self._rule.aggregate == "distinct":
-            channels = counted(most, "channel")
-            what = f"Only {channels} may be used {window}, and this would be one more."
-        else:
-            kind = described(self._rule.counts, unit="attempt")
-            what = f"At most {most} {kind} may be made {window}, and that number is reached."
-        return f"{what} {free_again(self._zones, t, until)}"
+def _says(rule: FrequencyCap, zones: Zones, t: int, until: int | None) -> str:
+    if rule.max == 0:
+        return "This rule leaves no room for such a contact."
+    if rule.aggregate == "distinct":
+        channels = counted(rule.max, "channel")
+        what = f"Only {channels} may be used {rule.window}, and this would be one more."
+    else:
+        kind = described(rule.counts, unit="attempt")
+        what = f"At most {rule.max} {kind} may be made {rule.window}, and that number is reached."
+    return f"{what} {free_again(zones, t, until)}"
 
 
 def _latest_of_other_channels(counting: list[Past], channel: str) -> list[int]:
