@@ -38,6 +38,7 @@ class Booking(NamedTuple):
 
     outcome: str
     epoch: int | None
+    ended: bool  # the notifier told that nothing was sent: no asking comes any more, but a late one
 
 
 async def existing(
@@ -46,7 +47,8 @@ async def existing(
     """The bookings these attempts already have."""
     rows = await connection.fetch(SQL["bookings"], [r.attempt_id for r in redeems])
     return {
-        (row["tenant"], row["contact_id"]): Booking(row["outcome"], row["epoch"]) for row in rows
+        (row["tenant"], row["contact_id"]): Booking(row["outcome"], row["epoch"], row["ended"])
+        for row in rows
     }
 
 

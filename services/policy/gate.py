@@ -111,11 +111,16 @@ class Gate:
         return judged
 
     def _fenced(self, r: Redeem) -> bool:
-        """An asking that comes behind a later one of the same attempt, which may have left since:
-        it was given up by who asked, so whatever it is answered nothing may come of it.
+        """An asking that comes behind a later one of the same attempt, which may have left since,
+        or behind the attempt's end: it was given up by who asked, so whatever it is answered
+        nothing may come of it.
         """
         booked = self._bookings.get((r.tenant, r.attempt_id))
-        if booked is None or booked.epoch is None or r.epoch is None:
+        if booked is None:
+            return False
+        if booked.ended:
+            return True
+        if booked.epoch is None or r.epoch is None:
             return False
         return r.epoch <= booked.epoch
 

@@ -56,14 +56,17 @@ UPDATE contacts c SET outcome = 'cancelled'
    AND c.outcome = 'reserved'
 
 -- bookings
--- Bookings these attempts already have, from an earlier asking, and which asking that was.
-SELECT c.tenant, c.contact_id, c.outcome, p.epoch
+-- Bookings these attempts already have, from an earlier asking, and which asking that was.  One
+-- that is given back and has receipts has ended by the notifier's word, not only by ours.
+SELECT c.tenant, c.contact_id, c.outcome, p.epoch,
+       c.outcome = 'cancelled' AND c.receipts IS NOT NULL AS ended
   FROM contacts c
   LEFT JOIN permits p ON p.attempt_id = c.contact_id AND p.tenant = c.tenant
  WHERE c.contact_id = ANY ($1::uuid[])
 
 -- book
--- A repeat moves its own booking to now; what has left already is never moved back.
+-- A repeat moves its own booking to now; what has left already is never moved back, and what ended
+-- since it was looked at stays ended.
 INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome,
                       booked_at, loan_id, account, creditor, purpose, reminder_id, more)
 SELECT b.tenant, b.contact_id, b.borrower_id, b.contact_point_id, b.channel, $12, 'reserved',
@@ -75,7 +78,8 @@ SELECT b.tenant, b.contact_id, b.borrower_id, b.contact_point_id, b.channel, $12
           purpose, reminder_id, place)
     ON CONFLICT (contact_id, tenant) DO UPDATE
    SET at = excluded.at, outcome = 'reserved', booked_at = excluded.booked_at
- WHERE contacts.outcome IN ('reserved', 'cancelled')
+ WHERE contacts.outcome = 'reserved'
+    OR (contacts.outcome = 'cancelled' AND contacts.receipts IS NULL)
 
 -- cancel_bookings
 UPDATE contacts c SET outcome = 'cancelled'
@@ -83,13 +87,24 @@ UPDATE contacts c SET outcome = 'cancelled'
  WHERE c.tenant = r.tenant AND c.contact_id = r.contact_id AND c.outcome = 'reserved'
 
 -- receive_nothing_sent
--- Receipts that say that nothing left: the booking is given back, if it wasn't yet.
-UPDATE contacts c
-   SET outcome = CASE WHEN c.outcome = 'reserved' THEN 'cancelled' ELSE c.outcome END,
-       receipts = coalesce(c.receipts, '[]') || r.receipts::jsonb
-  FROM unnest($1::text[], $2::uuid[], $3::text[]) AS r (tenant, contact_id, receipts)
- WHERE c.tenant = r.tenant AND c.contact_id = r.contact_id
-   AND (c.outcome = 'reserved' OR (c.receipts @> r.receipts::jsonb) IS NOT TRUE)
+-- Receipts that say that nothing left: the booking is given back, if it wasn't yet.  Where there is
+-- none its redeem may still be under way: the end is entered where one could be ($9), and nothing is
+-- booked on it any more.
+INSERT INTO contacts (tenant, contact_id, borrower_id, contact_point_id, channel, at, outcome,
+                      booked_at, reminder_id, receipts)
+SELECT r.tenant, r.contact_id, r.borrower_id, r.contact_point_id, r.channel, r.at, 'cancelled',
+       clock_timestamp(), r.reminder_id, r.receipts::jsonb
+  FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[],
+              $7::uuid[], $8::text[], $9::boolean[])
+    AS r (tenant, contact_id, borrower_id, contact_point_id, channel, at, reminder_id, receipts,
+          entered)
+ WHERE r.entered
+    OR EXISTS (SELECT FROM contacts c WHERE c.contact_id = r.contact_id AND c.tenant = r.tenant)
+    ON CONFLICT (contact_id, tenant) DO UPDATE
+   SET outcome = CASE WHEN contacts.outcome = 'reserved' THEN 'cancelled'
+                      ELSE contacts.outcome END,
+       receipts = coalesce(contacts.receipts, '[]') || excluded.receipts
+ WHERE contacts.outcome = 'reserved' OR (contacts.receipts @> excluded.receipts) IS NOT TRUE
 
 -- permit
 INSERT INTO permits (tenant, attempt_id, permit_id, reminder_id, emission, decision_id, rule_set,

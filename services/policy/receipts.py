@@ -57,13 +57,20 @@ async def receive(connection: Connection, receipts: Sequence[DeliveryReceipt]) -
         if key not in highest or RANKS.index(highest[key][0]) < RANKS.index(outcome):
             highest[key] = (outcome, receipt)
     notes = {key: _encode(each).decode() for key, each in told.items()}
-    released = [key for key, (outcome, _) in highest.items() if outcome == "cancelled"]
+    released = {key: each for key, each in highest.items() if each[0] == "cancelled"}
     if released:
+        ends = [receipt for _, receipt in released.values()]
         await connection.execute(
             known.LEDGER_SQL["receive_nothing_sent"],
-            [tenant for tenant, _ in released],
-            [attempt_id for _, attempt_id in released],
+            [r.tenant for r in ends],
+            [r.attempt_id for r in ends],
+            [r.borrower_id for r in ends],
+            [r.contact_point_id for r in ends],
+            [r.channel.value for r in ends],
+            [r.at for r in ends],
+            [r.reminder_id for r in ends],
             [notes[key] for key in released],
+            [_may_be_under_way(r) for r in ends],
         )
     counted = {key: each for key, each in highest.items() if each[0] != "cancelled"}
     if counted:
@@ -81,6 +88,15 @@ async def receive(connection: Connection, receipts: Sequence[DeliveryReceipt]) -
             RANKS,
             [notes[key] for key in counted],
         )
+
+
+def _may_be_under_way(ended: DeliveryReceipt) -> bool:
+    """Whether a redeem of this attempt may still come.
+
+    Not where no channel was tried.  And a deferral is our own word, given again to whoever asks
+    late; it may come every minute, and the ledger needn't keep each.
+    """
+    return ended.provider != "none" and ended.state is not AttemptState.DEFERRED
 
 
 def _told(receipt: DeliveryReceipt) -> _Told:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from services.events.permits import Redeem, Redeemed, Verdict
+from services.events.words import AttemptState
 from services.policy import handlers, intake, locks
 from services.runtime.database import transaction
 from tests.policy_service.events import (
@@ -21,6 +22,7 @@ from tests.policy_service.events import (
     debt,
     due,
     pack,
+    receipt,
     stop,
     who,
 )
@@ -213,6 +215,70 @@ async def test_a_household_that_changes_during_a_redeem_is_counted_as_it_became(
     again = msgspec.structs.replace(await world.ready("bea"), attempt_id=uuid4())
     await world.at(AFTERNOON + timedelta(minutes=1))
     assert (await world.redeem_one(again)).verdict is Verdict.DEFER
+
+
+@pytest.mark.parametrize("table", ["decisions", "permits"])  # written before the booking, behind it
+async def test_an_end_that_is_told_while_its_attempt_is_redeemed_leaves_no_booking(
+    world: World, table: str
+) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    asked = msgspec.structs.replace(await world.ready("ada"), epoch=1)
+    async with asyncio.TaskGroup() as tasks, world.owner.transaction():
+        await world.owner.execute(f"LOCK TABLE policy.{table} IN EXCLUSIVE MODE")
+        redeeming = tasks.create_task(world.redeem_one(asked))
+        await waiting(world, 1)
+        ended = receipt(asked, AttemptState.SUPPRESSED)
+        told = tasks.create_task(world.send("delivery.receipt", ended))
+        if table == "permits":
+            await waiting(world, 2)  # for the booking, which isn't committed
+        else:
+            await told
+    # The answer is to an attempt that has ended: nobody flies on it.
+    assert redeeming.result().verdict is Verdict.ALLOW
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["cancelled"]
+    assert (await world.redeem_one(asked)).code == "superseded"
+    assert (await world.redeem_one(await world.ready("ada"))).verdict is Verdict.ALLOW
+
+
+async def waiting(world: World, many: int) -> None:
+    """Until so many wait for a lock in this database."""
+    async with asyncio.timeout(30):
+        while True:
+            # Not by the owner's connection: within a transaction it would see the same for ever.
+            async with transaction(world.db) as connection:
+                found = await connection.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+            if found >= many:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_ends_and_askings_in_any_order_leave_no_booking_of_an_ended_attempt(
+    world: World,
+) -> None:
+    names = await crowd(world)
+    asked = await attempts(world, names, each=3)
+    ended = {r.attempt_id for r in random.sample(asked, len(asked) // 2)}
+    todo = [("ask", r) for r in asked] + [("end", r) for r in asked if r.attempt_id in ended] * 2
+    random.shuffle(todo)
+
+    async def doer() -> None:
+        while todo:
+            what, r = todo.pop()
+            if what == "ask":
+                await world.redeem_one(r)
+            else:
+                await world.send("delivery.receipt", receipt(r, AttemptState.SUPPRESSED))
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(REDEEMERS):
+            tasks.create_task(doer())
+    booked = {row["contact_id"] for row in await world.rows("contacts", outcome="reserved")}
+    assert booked
+    assert not booked & ended
 
 
 async def test_handlers_are_there_for_every_topic_policy_reads(world: World) -> None:

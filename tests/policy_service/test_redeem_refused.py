@@ -287,3 +287,60 @@ async def test_a_late_asking_does_not_free_the_place_of_a_cancelled_reminder(wor
     await world.send("reminder.cancelled", cancelled(first))
     assert (await world.redeem_one(first)).code == "superseded"
     assert [c["outcome"] for c in await world.rows("contacts")] == ["reserved"]
+
+
+@pytest.mark.parametrize("state", [AttemptState.SUPPRESSED, AttemptState.NOT_SENT])
+async def test_an_asking_that_comes_behind_the_end_of_its_attempt_books_nothing(
+    world: World, state: AttemptState
+) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    hung = msgspec.structs.replace(await world.ready("ada"), epoch=1)
+    await world.out()
+    for _ in range(2):  # told twice, it has ended once
+        await world.send("delivery.receipt", receipt(hung, state))
+    for epoch in (1, 2, None):
+        late = await world.redeem_one(msgspec.structs.replace(hung, epoch=epoch))
+        assert (late.verdict, late.code) == (Verdict.SUPPRESS, "superseded")
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["cancelled"]
+    assert await world.rows("permits") == []
+    assert await world.out() == []
+    assert (await world.redeem_one(await world.ready("ada"))).verdict is Verdict.ALLOW
+
+
+async def test_an_attempt_that_a_provider_took_after_all_counts_though_its_end_was_told(
+    world: World,
+) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    asked = await world.ready("ada")
+    await world.send("delivery.receipt", receipt(asked, AttemptState.SUPPRESSED))
+    await world.send("delivery.receipt", receipt(asked, AttemptState.ACCEPTED))
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["sent"]
+    assert (await world.redeem_one(await world.ready("ada"))).verdict is Verdict.DEFER
+
+
+async def test_what_policy_refused_itself_is_asked_anew_by_a_later_asking(world: World) -> None:
+    await world.rules(pack(WINDOW, cap(1, "person")))
+    await world.person("ada")
+    first = msgspec.structs.replace(await world.ready("ada"), epoch=1)
+    await world.redeem_one(first)
+    again = msgspec.structs.replace(first, epoch=2)
+    changed = msgspec.structs.replace(again, content=ContentFacts(labels=("no_such_label",)))
+    assert (await world.redeem_one(changed)).code == "held_error"
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["cancelled"]
+    renewed = due("ada", reminder_id=first.reminder_id, emission=2)
+    await world.send("reminder.due", renewed)
+    third = msgspec.structs.replace(first, epoch=3, emission=2)
+    assert (await world.redeem_one(third)).verdict is Verdict.ALLOW
+    assert [c["outcome"] for c in await world.rows("contacts")] == ["reserved"]
+
+
+async def test_where_no_channel_was_tried_and_where_it_was_deferred_nothing_is_entered(
+    world: World,
+) -> None:
+    await world.person("ada")
+    asked = await world.ready("ada")
+    nowhere = msgspec.structs.replace(receipt(asked, AttemptState.SUPPRESSED), provider="none")
+    await world.send("delivery.receipt", nowhere, receipt(asked, AttemptState.DEFERRED))
+    assert await world.rows("contacts") == []
