@@ -119,10 +119,8 @@ def _instants(facts: Facts) -> Iterator[datetime]:
 
 
 def _steps(rules: RuleSet, facts: Facts, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """Stretches within which no rule changes its answer and no new day begins.
-
-    Days, because a rule may go on barring for another reason: outside the hours in the evening, a
-    holiday from midnight on.
+    """Stretches within which no rule changes its answer and no new day begins: a fact that is told
+    by its date, such as `checked_on`, may begin with it.
     """
     question = Question(facts, instant(first))
     zones = {*question.zones, *rules.fixed_zones}

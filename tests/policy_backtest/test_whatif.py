@@ -18,7 +18,7 @@ from services.policy.whatif_picture import OPEN, PARTLY, picture
 from services.runtime.database import transaction
 from services.runtime.identity import surrogate
 from tests.database import Database
-from tests.policy.builders import facts, instant, rule_set
+from tests.policy.builders import LOS_ANGELES, NEW_YORK, facts, instant, rule_set
 from tests.policy_backtest.past import NARROW, WIDE, written
 from tests.policy_service.events import TENANT, pack, stop, who
 from tests.policy_service.world import World
@@ -72,6 +72,23 @@ def test_a_holiday_has_its_own_name_from_midnight_on() -> None:
         ("Sat 00", "outside_contact_window"),
         ("Sat 04", "closed_day"),
         ("Mon 04", "outside_contact_window"),
+    ]
+
+
+def test_a_time_that_stays_closed_for_another_reason_is_cut_where_the_reason_changes() -> None:
+    hours = {"daily": "08:00-21:00", "holiday": ["00:00-00:30", "08:00-21:00"]}
+    calendars = {"cal": {"covers": [2026, 2026], "dates": {"2026-06-05": "Feast"}}}
+    rules = rule_set(
+        {"kind": "contact_window", "hours": hours, "calendar": "cal"}, calendars=calendars
+    )
+    given = facts("2026-06-05T04:20:00Z", zones=[NEW_YORK, LOS_ANGELES])
+    # In New York the feast's first half hour, in Los Angeles the evening before it.
+    found = intervals(
+        rules, facts_from(given), instant("2026-06-05T04:20:00Z"), instant("2026-06-05T05:00:00Z")
+    )
+    assert [(f"{each.start:%H:%M}", each.reasons[0].code) for each in found] == [
+        ("04:20", "outside_contact_window"),
+        ("04:30", "holiday"),
     ]
 
 

@@ -13,7 +13,7 @@ from services.policy.blocks.localtime import ALWAYS, NEVER
 
 class Bar(Protocol):
     """`blocks(t)`: does the rule block at `t`? `changes(t)`: a later instant; until then the answer
-    stays what it is at `t`. Being early only costs time, being late would be wrong.
+    and its code stay what they are at `t`. Being early only costs time, being late would be wrong.
     """
 
     def blocks(self, t: int) -> bool: ...

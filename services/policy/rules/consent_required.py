@@ -81,7 +81,7 @@ class Unproved:
 
     def changes(self, t: int) -> int:
         edges = [leave.changes(t) for leave in self._leaves or ()]
-        return min([self._proved, *edges]) if t < self._proved else NEVER
+        return min([self._proved if t < self._proved else NEVER, *edges])
 
     def objection(self, t: int) -> Objection:
         if self._lacks_consent(t):

@@ -59,17 +59,20 @@ class Window:
     def __init__(self, hours: WeeklyHours, zones: Zones) -> None:
         self._hours = hours
         self._zones = zones
-        closed = Stretches(self._closed, zones, hours.marks, days=1_000)
+        closed = Stretches(lambda t: self._closed(t)[0], zones, hours.marks, days=1_000)
         self.blocks, self.changes = closed.holds, closed.changes
 
-    def _closed(self, t: int) -> bool:
-        return not all(self._hours.is_open(each, t) for each in self._zones)
+    def _closed(self, t: int) -> tuple[str, Zone]:
+        """The code of what closes it, and where; no code if nothing does."""
+        closed = [each for each in self._zones if not self._hours.is_open(each, t)]
+        return min(
+            ((self._code(each, t), each) for each in closed),
+            key=lambda found: _RANKS[found[0]],
+            default=("", self._zones[0]),
+        )
 
     def objection(self, t: int) -> Objection:
-        closed = [each for each in self._zones if not self._hours.is_open(each, t)]
-        code, here = min(
-            ((self._code(each, t), each) for each in closed), key=lambda found: _RANKS[found[0]]
-        )
+        code, here = self._closed(t)
         return Objection(code, True, lambda until: self._says(code, here, t, until))
 
     def _says(self, code: str, here: Zone, t: int, until: int | None) -> str:

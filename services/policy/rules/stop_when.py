@@ -143,9 +143,6 @@ class Stopped:
         return any(stop.blocks(t) for stop in self._live)
 
     def changes(self, t: int) -> int:
-        blocking = self._blocking(t)
-        if blocking:
-            return max(stop.changes(t) for stop in blocking)
         return min(stop.changes(t) for stop in self._live)
 
     def objection(self, t: int) -> Objection:
