@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import asyncpg
+from msgspec import structs
 
 from services.events.codec import Envelope, InvalidMessage, Record, decode
 from services.runtime import log, metrics
@@ -22,7 +23,15 @@ from services.runtime.database import AT_ONCE, Connection, Pool, transaction
 from services.runtime.deadletters import CODES, dead_letter
 from services.runtime.outbox import Outbox, put
 from services.runtime.positions import Fenced, Positions
-from services.runtime.stream import Consumer, OutOfRange, Partition, Polled, Received, Stream
+from services.runtime.stream import (
+    Consumer,
+    OutOfRange,
+    Partition,
+    Polled,
+    Received,
+    Stream,
+    Unreadable,
+)
 
 POLL_SECONDS = 1.0
 HINT_SECONDS = 1.0
@@ -104,12 +113,8 @@ class TopicLoop:
 
     async def unready(self) -> str | None:
         """Readiness: nothing stands still for a reason that a person should see."""
-        if stopped := sorted(self._positions.stopped):
-            numbers = ", ".join(str(partition.number) for partition in stopped)
-            return (
-                f"stopped at partitions {numbers}: the stored position is not in the stream any "
-                "more (a restored backup, or retention). Put stream_positions right, then restart."
-            )
+        if trouble := self._positions.trouble():
+            return trouble
         if self._failing and (seconds := time.monotonic() - self._failing[0]) > 10:
             return f"stands still for {seconds:.0f} s: {self._failing[1]}"
         return None
@@ -140,16 +145,20 @@ class TopicLoop:
         while True:
             self._alive_at = time.monotonic()
             try:
-                await self._positions.look_at_fenced(consumer)
+                await self._positions.begin_again(consumer)
                 polled = await consumer.poll(self.max_records, POLL_SECONDS)
             except OutOfRange as error:
                 self._positions.stop(consumer, error.partitions)
+                continue
+            except Unreadable as error:
+                self._positions.wait_before(consumer, error)
                 continue
             except Exception as error:
                 await self._back_off("poll_failed", error, failures)
                 failures += 1
                 continue
             failures, self._failing = 0, None
+            self._positions.read(p.partition for p in polled)
             if mine := [p for p in polled if self._positions.holds(p.partition)]:
                 reach("consume.polled")
                 await self._settle(consumer, mine, TRIES_BEFORE_BLAME)
@@ -170,7 +179,7 @@ class TopicLoop:
                     await self._back_off("batch_failed", error, failures - 1)
                 elif halves := _halves(batch):
                     for half in halves:
-                        alone = len(half) == len(half[0].records) == 1
+                        alone = len(half) == 1 and len(half[0].records) <= 1
                         await self._settle(consumer, half, TRIES_BEFORE_BLAME if alone else 1)
                     return
                 else:
@@ -193,11 +202,12 @@ class TopicLoop:
     async def _put_aside(
         self, consumer: Consumer, batch: list[Polled], error: Exception
     ) -> list[Polled]:
+        partition, position, records, _ = structs.astuple(batch[0])
         log.get().error(
             "message_put_aside",
             topic=self.topic,
-            partition=batch[0].partition.number,
-            offset=batch[0].records[0].offset,
+            partition=partition.number,
+            offset=records[0].offset if records else position,
             error=type(error).__name__,
         )
         try:
@@ -285,10 +295,11 @@ def _halves(batch: list[Polled]) -> list[list[Polled]]:
     """Split by partition first, then in two; nothing when one message is left."""
     if len(batch) > 1:
         return [[polled] for polled in batch]
-    records = batch[0].records
-    if len(records) == 1:
+    partition, position, records, end = structs.astuple(batch[0])
+    if len(records) <= 1:
         return []
     middle = len(records) // 2
-    first = Polled(batch[0].partition, batch[0].position, records[:middle])
-    second = Polled(batch[0].partition, first.next_offset, records[middle:])
+    between = records[middle].offset
+    first = Polled(partition, position, records[:middle], between)
+    second = Polled(partition, between, records[middle:], end)
     return [[first], [second]]

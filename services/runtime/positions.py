@@ -8,11 +8,12 @@ import asyncpg
 
 from services.runtime import log, metrics, queries
 from services.runtime.database import Connection, Pool, connected
-from services.runtime.stream import Consumer, Partition, Polled
+from services.runtime.stream import Consumer, Partition, Polled, Unreadable
 
 SQL = queries.load(Path(__file__).with_name("positions.sql"))
 
 REJOIN_SECONDS = 3.0  # a heartbeat: by then a former owner knows that it is one
+UNREADABLE_SECONDS = 60.0  # then it is tried again: it was the client, or somebody has gone past it
 
 
 class Fenced(Exception):
@@ -29,8 +30,26 @@ class Positions:
         self._db = db
         self._group = group
         self._epochs: dict[Partition, int] = {}
-        self._fenced: dict[Partition, float] = {}  # → when to look whether it is ours again
-        self.stopped: set[Partition] = set()
+        self._again: dict[Partition, float] = {}  # fenced, unreadable → when to begin again
+        self._stopped: set[Partition] = set()
+        self._unreadable: dict[Partition, Unreadable] = {}
+
+    def trouble(self) -> str | None:
+        """What a person must look at."""
+        if self._stopped:
+            numbers = ", ".join(str(partition.number) for partition in sorted(self._stopped))
+            return (
+                f"stopped at partitions {numbers}: the stored position is not in the stream any "
+                "more (a restored backup, or retention). Put stream_positions right, then restart."
+            )
+        if self._unreadable:
+            (partition, record), *others = sorted(self._unreadable.items())
+            more = f", and {len(others)} more partitions stand so" if others else ""
+            return (
+                f"a record at partition {partition.number}, offset {record.position}, can't be "
+                f"read: {record.why}{more}. What is behind it waits."
+            )
+        return None
 
     def holds(self, partition: Partition) -> bool:
         """Whether we took it over and have not seen ourselves fenced since."""
@@ -38,7 +57,7 @@ class Positions:
 
     async def take_over(self, consumer: Consumer, partitions: Iterable[Partition]) -> None:
         """These are ours and no others: fence whoever had them, go on where they stopped."""
-        self._epochs, self._fenced, self.stopped = {}, {}, set()
+        self._epochs, self._again, self._stopped, self._unreadable = {}, {}, set(), {}
         await self._begin(consumer, partitions)
 
     async def move(self, connection: Connection, batch: Sequence[Polled]) -> None:
@@ -64,23 +83,45 @@ class Positions:
             else:
                 consumer.stop(partition)
                 self._epochs.pop(partition, None)
-                self._fenced[partition] = time.monotonic() + REJOIN_SECONDS
+                self._again[partition] = time.monotonic() + REJOIN_SECONDS
                 metrics.FENCED.labels(partition.topic).inc()
                 log.get().warning("fenced", topic=partition.topic, partition=partition.number)
 
-    async def look_at_fenced(self, consumer: Consumer) -> None:
-        """Still assigned to us after a heartbeat: then they are ours, take them again."""
+    async def begin_again(self, consumer: Consumer) -> None:
+        """Those whose time has come, if they are still assigned to us: a fenced one is then ours,
+        and an unreadable one is read from where it is stored now."""
         now = time.monotonic()
-        if due := {partition for partition, at in self._fenced.items() if at <= now}:
-            self._fenced.update(dict.fromkeys(due, now + REJOIN_SECONDS))
+        if due := {partition for partition, at in self._again.items() if at <= now}:
+            self._again.update(dict.fromkeys(due, now + REJOIN_SECONDS))
             await self._begin(consumer, due & consumer.assignment())
-            self._fenced = {p: at for p, at in self._fenced.items() if p not in due}
+            self._again = {p: at for p, at in self._again.items() if p not in due}
+
+    def wait_before(self, consumer: Consumer, record: Unreadable) -> None:
+        """Nobody can read it: its partition waits there, and the others go on."""
+        partition = record.partition
+        consumer.stop(partition)
+        self._again[partition] = time.monotonic() + UNREADABLE_SECONDS
+        self._unreadable[partition] = record
+        log.get().error(
+            "record_unreadable",
+            topic=partition.topic,
+            partition=partition.number,
+            offset=record.position,
+            group=self._group,
+            error=record.why,
+        )
+
+    def read(self, partitions: Iterable[Partition]) -> None:
+        """These gave something: whatever could not be read there is passed."""
+        if self._unreadable:
+            for partition in partitions:
+                self._unreadable.pop(partition, None)
 
     def stop(self, consumer: Consumer, partitions: Iterable[Partition]) -> None:
         """Their positions are not in the stream: a person must look, nothing is reset."""
         for partition in partitions:
             consumer.stop(partition)
-            self.stopped.add(partition)
+            self._stopped.add(partition)
             self._epochs.pop(partition, None)
             log.get().error(
                 "partition_stopped",

@@ -28,16 +28,16 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Polled(msgspec.Struct, frozen=True):
-    """What one poll brought from one partition, in offset order; never empty."""
+    """What one poll brought from one partition, in offset order.
+
+    Without records it only goes on: what lay there is no message, like the mark that ends a
+    lender's transaction.  A position that stays before one is out of range when the mark expires.
+    """
 
     partition: Partition
     position: int  # the offset polled from: the guard's $m
     records: tuple[Received, ...]
-
-    @property
-    def next_offset(self) -> int:
-        """Where the next poll continues: the guard's $n."""
-        return self.records[-1].offset + 1
+    next_offset: int  # where the next poll continues: the guard's $n
 
 
 OnAssigned = Callable[[frozenset[Partition]], Awaitable[None]]
@@ -49,6 +49,16 @@ class OutOfRange(Exception):
     def __init__(self, partitions: Iterable[Partition]) -> None:
         self.partitions = frozenset(partitions)
         super().__init__(", ".join(f"{p.topic}/{p.number}" for p in sorted(self.partitions)))
+
+
+class Unreadable(Exception):
+    """A record that the stream's client has and can't read; what is before it was given out."""
+
+    def __init__(self, partition: Partition, position: int, why: str) -> None:
+        self.partition = partition
+        self.position = position  # the record is there, or the first one after it
+        self.why = why
+        super().__init__(f"{partition.topic}/{partition.number} at {position}: {why}")
 
 
 class Producer(Protocol):
@@ -66,7 +76,7 @@ class Consumer(Protocol):
     async def poll(self, max_records: int, timeout_seconds: float) -> list[Polled]:
         """At most `max_records` over all partitions, which take turns; empty after the timeout.
 
-        Raises OutOfRange, or the stream's own error: call it again after a while.
+        Raises OutOfRange, Unreadable, or the stream's own error: call it again after a while.
         """
 
     def assignment(self) -> frozenset[Partition]:

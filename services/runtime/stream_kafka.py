@@ -198,9 +198,9 @@ class KafkaStream:
                 while position < ends[place]:
                     records = (await client.getmany(place, timeout_ms=200)).get(place, ())
                     # Control records have no message: the client's position passes them.
+                    began, position = position, await client.position(place)
                     if batch := tuple(received(r) for r in records if r.offset < ends[place]):
-                        yield Polled(Partition(*place), position, batch)
-                    position = await client.position(place)
+                        yield Polled(Partition(*place), began, batch, position)
         finally:
             await client.stop()
 

@@ -7,23 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import (
-    CorruptRecordException,
-    KafkaError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from services.runtime import log
-from services.runtime.stream import OnAssigned, OutOfRange, Partition, Polled, Received
+from services.runtime.stream import OnAssigned, Partition, Polled, Received
+from services.runtime.stream_kafka_fetch import REQUEST_SECONDS, Fetcher
 
 # Apache Kafka answers a fetch as soon as there is something: this is not the latency of a hop but
 # the price of idling (5 consumers: 9 % of a core at 30 ms, 2.6 % at 250).  It delays only a
 # partition that was left out of the fetch under way, which takes a batch of more than 100 ms.
 FETCH_WAIT_MS = 250
 MAX_POLL_INTERVAL_MS = 300_000
-REQUEST_SECONDS = 15.0
 CLOSE_SECONDS = 5.0
 LOOK_SECONDS = 5.0  # how often an idle member asks whether there is something after all
 STALL_SECONDS = 20.0  # messages wait and none comes: make the client anew
@@ -55,9 +50,6 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._announced: frozenset[Partition] | None = None
         self._changed = asyncio.Event()
         self._positions: dict[Partition, int] = {}
-        self._served: frozenset[Partition] = frozenset()
-        self._alone = 0  # so many polls ask one partition each
-        self._turn = 0
         self._moved_at = self._polled_at = self._looked_at = time.monotonic()
         self._stuck_since: float | None = None
 
@@ -168,34 +160,15 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         assigned = await self._settled(seconds)
         if assigned is None:
             return []
-        asked = [TopicPartition(*partition) for partition in self._positions]
-        if not asked:
+        if not self._positions:
             self._changed.clear()
             await _wait(self._changed, min(seconds, 0.2))
             return []
-        if self._alone > 0:
-            self._alone, self._turn = self._alone - 1, self._turn + 1
-            asked = [asked[self._turn % len(asked)]]
-        # Those that had no turn last time go first; aiokafka itself would empty one by one.
-        unserved = [place for place in asked if place not in self._served]
-        records: dict[TopicPartition, list[ConsumerRecord]] = {}
-        if unserved and len(unserved) < len(asked):
-            records = await self._get(unserved, 0, max_records)
-        room = max_records - sum(map(len, records.values()))
-        if room > 0:
-            wait = 0 if records else max(0, int(seconds * 1000))
-            try:
-                more = await self._get(asked, wait, room)
-            except OutOfRange:
-                if not records:
-                    raise
-                more = {}  # it will say so again
-            for place, behind in more.items():
-                records[place] = records.get(place, []) + behind
+        records = await self._fetcher.fetch(self._positions, max_records, seconds)
         if self._announced is not assigned:
             return []  # rearranged meanwhile: these are read again from where they have to be
-        self._served = frozenset(Partition(*place) for place in records)
-        return [polled for place, got in records.items() if (polled := self._take(place, got))]
+        polled = [taken for place, got in records.items() if (taken := self._take(place, got))]
+        return polled or await self._passed()
 
     async def _settled(self, seconds: float) -> frozenset[Partition] | None:
         """The assignment, announced; or none within the time."""
@@ -206,47 +179,37 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if assigned is None:
             return None
         if self._announced is not assigned:
-            self._positions, self._served = {}, frozenset()
+            self._positions = {}
+            self._fetcher = Fetcher(self._running)
             await self._on_assigned(assigned)
             if self._assigned is not assigned:
                 return None
             self._announced = assigned
         return assigned
 
-    async def _get(
-        self, places: Sequence[TopicPartition], wait_ms: int, max_records: int
-    ) -> dict[TopicPartition, list[ConsumerRecord]]:
-        try:
-            # getmany itself waits without end while the group is rearranged.
-            async with asyncio.timeout(wait_ms / 1000 + REQUEST_SECONDS):
-                got: dict[TopicPartition, list[ConsumerRecord]] = await self._running.getmany(
-                    *places, timeout_ms=wait_ms, max_records=max_records
-                )
-        except NoOffsetForPartitionError:
-            return {}  # a look-up begun before our seek: the seek has decided
-        except OffsetOutOfRangeError as error:
-            raise OutOfRange(Partition(*place) for place in error.args[0]) from None
-        except Exception as error:
-            # The client may be past records that it never gave us: they are read again from the
-            # stored positions. A record that it can't read must not hold up other partitions.
-            self._announced = None
-            unreadable = not isinstance(error, KafkaError | TimeoutError)
-            if unreadable or isinstance(error, CorruptRecordException):
-                self._alone = len(self._positions)
-            raise
-        return got
-
-    def _take(self, place: TopicPartition, records: Sequence[ConsumerRecord]) -> Polled | None:
-        partition = Partition(*place)
+    def _take(self, partition: Partition, records: Sequence[ConsumerRecord]) -> Polled | None:
         position = self._positions.get(partition)
         if position is None:
             return None
         kept = tuple(received(record) for record in records if record.offset >= position)
         if not kept:
             return None
-        polled = Polled(partition, position, kept)
-        self._positions[partition] = polled.next_offset
-        return polled
+        self._positions[partition] = kept[-1].offset + 1
+        return Polled(partition, position, kept, kept[-1].offset + 1)
+
+    async def _passed(self) -> list[Polled]:
+        """Nothing came: where the client is further than we are it has passed what is no record."""
+        assigned, found = self._announced, []
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                for partition, position in list(self._positions.items()):
+                    client_is_at = await self._running.position(TopicPartition(*partition))
+                    if client_is_at > position:
+                        found.append(Polled(partition, position, (), client_is_at))
+        if self._announced is not assigned:
+            return []
+        self._positions.update({polled.partition: polled.next_offset for polled in found})
+        return found
 
     async def _look(self, now: float) -> None:
         """Idle, or standing still?  If it stands still, begin with a new client."""
@@ -264,13 +227,9 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._begin_anew()
 
     async def _read_all(self) -> bool:
-        """Nothing is left to read.  The client's position is past the marks of transactions, which
-        are no records and end a lender's topic; ours is behind what came last."""
-        for partition, (_, end) in (await self.bounds(self._positions)).items():
-            client_is_at = await self._running.position(TopicPartition(*partition))
-            if end > max(client_is_at, self._positions.get(partition, end)):
-                return False
-        return True
+        """Nothing is left to read."""
+        bounds = await self.bounds(self._positions)
+        return all(end <= self._positions.get(p, end) for p, (_, end) in bounds.items())
 
     async def _begin_anew(self) -> None:
         log.get().error("consumer_stalled", group=self._group)

@@ -265,6 +265,6 @@ def by_partition(
             Received(offset, key, value, unpack_headers(headers))
         )
     return [
-        Polled(partition, positions[partition], tuple(records))
+        Polled(partition, positions[partition], tuple(records), records[-1].offset + 1)
         for partition, records in batches.items()
     ]

@@ -166,7 +166,8 @@ def test_every_log_event_is_explained_with_its_levels() -> None:
     [
         ("admin.py", "the check itself failed: "),
         ("consume.py", "stands still for "),
-        ("consume.py", "stopped at partitions "),
+        ("positions.py", "stopped at partitions "),
+        ("positions.py", "a record at partition "),
         ("consume.py", "the loop has not turned for "),
         ("stream_kafka_consumer.py", "nothing moves for "),
         ("stream_postgres_consumer.py", "no sign of life of this member reached the stream for "),
@@ -226,7 +227,7 @@ def test_every_path_of_the_project_that_is_named_exists(page: Path) -> None:
 
 async def test_every_query_that_an_operator_is_told_runs(database: Database) -> None:
     queries = re.findall(r"```sql\n(.*?)```", OPERATIONS, re.DOTALL)
-    assert len(queries) == 4
+    assert len(queries) == 5
     connection = await asyncpg.connect(database.admin_dsn)
     for query in queries:
         await connection.execute(query)
