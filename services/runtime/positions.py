@@ -132,11 +132,14 @@ class Positions:
             )
 
     async def lag(self, consumer: Consumer) -> int:
-        """Messages behind our positions."""
-        bounds = await consumer.bounds(self._epochs)
-        stored = await self._stored(bounds)
-        done: int = sum(row["next_offset"] for row in stored)
-        return sum(end for _, end in bounds.values()) - done
+        """Messages behind our positions; all of a partition that is stopped, for it has none."""
+        bounds = await consumer.bounds({*self._epochs, *self._stopped})
+        behind = 0
+        for row in await self._stored(bounds):
+            partition = Partition(row["topic"], row["partition"])
+            first, end = bounds[partition]
+            behind += end - (first if partition in self._stopped else row["next_offset"])
+        return behind
 
     async def _begin(self, consumer: Consumer, partitions: Iterable[Partition]) -> None:
         bounds = await consumer.bounds(partitions)
