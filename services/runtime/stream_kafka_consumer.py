@@ -50,6 +50,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._announced: frozenset[Partition] | None = None
         self._changed = asyncio.Event()
         self._positions: dict[Partition, int] = {}
+        self._fetcher = Fetcher()
         self._moved_at = self._polled_at = self._looked_at = time.monotonic()
         self._stuck_since: float | None = None
 
@@ -164,7 +165,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._changed.clear()
             await _wait(self._changed, min(seconds, 0.2))
             return []
-        records = await self._fetcher.fetch(self._positions, max_records, seconds)
+        records = await self._fetcher.fetch(self._running, self._positions, max_records, seconds)
         if self._announced is not assigned:
             return []  # rearranged meanwhile: these are read again from where they have to be
         polled = [taken for place, got in records.items() if (taken := self._take(place, got))]
@@ -179,8 +180,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if assigned is None:
             return None
         if self._announced is not assigned:
-            self._positions = {}
-            self._fetcher = Fetcher(self._running)
+            self._positions, self._fetcher = {}, Fetcher()
             await self._on_assigned(assigned)
             if self._assigned is not assigned:
                 return None

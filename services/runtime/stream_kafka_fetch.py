@@ -69,15 +69,18 @@ class Search:
 
 
 class Fetcher:
-    """Of one client and one assignment."""
+    """Of one assignment."""
 
-    def __init__(self, client: AIOKafkaConsumer) -> None:
-        self._client = client
+    def __init__(self) -> None:
         self._served: frozenset[Partition] = frozenset()
         self._search = Search()
 
     async def fetch(
-        self, positions: Mapping[Partition, int], max_records: int, seconds: float
+        self,
+        client: AIOKafkaConsumer,
+        positions: Mapping[Partition, int],
+        max_records: int,
+        seconds: float,
     ) -> Records:
         """At most `max_records` from `positions` on; none after `seconds`, or a little later.
 
@@ -87,12 +90,12 @@ class Fetcher:
         limit = self._search.limit(max_records) if suspect else max_records
         try:
             if suspect is None:
-                return await self._fairly(list(positions), max_records, seconds)
-            records = await self._get([suspect], ALONE_WAIT_MS, limit)
+                return await self._fairly(client, list(positions), max_records, seconds)
+            records = await _get(client, [suspect], ALONE_WAIT_MS, limit)
         except OutOfRange:
             raise
         except Exception as error:
-            self._go_back_to(positions)
+            _go_back(client, positions)
             if not lies_in_a_record(error):
                 raise
             if suspect is None:
@@ -105,18 +108,22 @@ class Fetcher:
         return records
 
     async def _fairly(
-        self, asked: Sequence[Partition], max_records: int, seconds: float
+        self,
+        client: AIOKafkaConsumer,
+        asked: Sequence[Partition],
+        max_records: int,
+        seconds: float,
     ) -> Records:
         """Those that had no turn last time go first; aiokafka itself would empty one by one."""
         records: Records = {}
         unserved = [partition for partition in asked if partition not in self._served]
         try:
             if unserved and len(unserved) < len(asked):
-                records = await self._get(unserved, 0, max_records)
+                records = await _get(client, unserved, 0, max_records)
             room = max_records - sum(map(len, records.values()))
             if room > 0:
                 wait_ms = 0 if records else max(0, int(seconds * 1000))
-                for partition, behind in (await self._get(asked, wait_ms, room)).items():
+                for partition, behind in (await _get(client, asked, wait_ms, room)).items():
                     records[partition] = records.get(partition, []) + behind
         except OutOfRange:
             if not records:
@@ -124,31 +131,31 @@ class Fetcher:
         self._served = frozenset(records)
         return records
 
-    async def _get(
-        self, partitions: Sequence[Partition], wait_ms: int, max_records: int
-    ) -> Records:
-        places = [TopicPartition(*partition) for partition in partitions]
-        try:
-            # getmany itself waits without end while the group is rearranged.
-            async with asyncio.timeout(wait_ms / 1000 + REQUEST_SECONDS):
-                got = await self._client.getmany(
-                    *places, timeout_ms=wait_ms, max_records=max_records
-                )
-        except NoOffsetForPartitionError:
-            return {}  # a look-up begun before our seek: the seek has decided
-        except OffsetOutOfRangeError as error:
-            raise OutOfRange(Partition(*place) for place in error.args[0]) from None
-        return {Partition(*place): records for place, records in got.items()}
-
-    def _go_back_to(self, positions: Mapping[Partition, int]) -> None:
-        """The client may be past records that it never gave out."""
-        for partition, position in positions.items():
-            with contextlib.suppress(KafkaError):  # not assigned any more
-                self._client.seek(TopicPartition(*partition), position)
-
 
 def lies_in_a_record(error: Exception) -> bool:
     """The client has the bytes and can't read them, as opposed to: it can't get them."""
     if isinstance(error, CorruptRecordException | UnsupportedCodecError):
         return True
     return not isinstance(error, KafkaError | OSError)
+
+
+async def _get(
+    client: AIOKafkaConsumer, partitions: Sequence[Partition], wait_ms: int, max_records: int
+) -> Records:
+    places = [TopicPartition(*partition) for partition in partitions]
+    try:
+        # getmany itself waits without end while the group is rearranged.
+        async with asyncio.timeout(wait_ms / 1000 + REQUEST_SECONDS):
+            got = await client.getmany(*places, timeout_ms=wait_ms, max_records=max_records)
+    except NoOffsetForPartitionError:
+        return {}  # a look-up begun before our seek: the seek has decided
+    except OffsetOutOfRangeError as error:
+        raise OutOfRange(Partition(*place) for place in error.args[0]) from None
+    return {Partition(*place): records for place, records in got.items()}
+
+
+def _go_back(client: AIOKafkaConsumer, positions: Mapping[Partition, int]) -> None:
+    """The client may be past records that it never gave out."""
+    for partition, position in positions.items():
+        with contextlib.suppress(KafkaError):  # not assigned any more
+            client.seek(TopicPartition(*partition), position)
