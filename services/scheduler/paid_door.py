@@ -34,14 +34,18 @@ class PaidDoor:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         try:
             async with self._session.post(
-                self._url, data=body, headers=self._headers, timeout=timeout
+                self._url,
+                data=body,
+                headers=self._headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as answer:
                 status = answer.status
                 await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.get().warning("policy_unreachable", error=type(error).__name__)
             raise _repeat() from None
-        if not 200 <= status < 300:
+        if status != 204:  # a 200 is the page of a proxy: policy's own word has no body
             log.get().error("policy_refused", status=status)
             raise _repeat()
 

@@ -1,6 +1,15 @@
 """Payments by HTTP: answered once policy knows of them."""
 
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
 from services.runtime.database import Pool
+from services.runtime.web import Problem
+from services.scheduler.paid_door import PaidDoor
 from tests.database import Database
 from tests.scheduler.builders import TENANT, emit, reminders, stand_at
 from tests.scheduler.lender import Lender, Policy
@@ -82,3 +91,22 @@ async def test_a_loan_of_a_higher_version_is_not_closed_and_nobody_is_told_so(
     assert len(policy.told) == told
     assert await db.fetchval("SELECT count(*) FROM closures") == 0
     assert {row["status"] for row in await reminders(db)} == {"planned"}
+
+
+async def log_in_first(request: web.Request) -> web.Response:
+    raise web.HTTPFound("/login")
+
+
+async def login_page(request: web.Request) -> web.Response:
+    return web.Response(text="please log in")
+
+
+@pytest.mark.parametrize("shown", [log_in_first, login_page])
+async def test_a_page_that_a_proxy_shows_instead_of_policy_is_no_word_of_policy(
+    shown: Callable[[web.Request], Awaitable[web.Response]],
+) -> None:
+    proxy = web.Application()
+    proxy.add_routes([web.post("/v1/debts", shown), web.get("/login", login_page)])
+    async with TestServer(proxy) as there, aiohttp.ClientSession() as session:
+        with pytest.raises(Problem, match="policy_unreachable"):
+            await PaidDoor(session, str(there.make_url("")), "service-key").forward([], [])
