@@ -78,12 +78,13 @@ async def make_partitions(connection: Connection) -> None:
     """A partition of the decision log for this month and the next two.
 
     Rows that came to the default partition meanwhile keep their month there: it is only slower.
+    Another replica may make the same one at once; IF NOT EXISTS looks before it waits for it.
     """
     for row in await connection.fetch(SQL["months"]):
         statement = (
             f"CREATE TABLE IF NOT EXISTS decisions_{row['name']} PARTITION OF decisions"
             f" FOR VALUES FROM ('{row['month']:%Y-%m-%d}+00') TO ('{row['next']:%Y-%m-%d}+00')"
         )
-        with contextlib.suppress(asyncpg.CheckViolationError):
+        with contextlib.suppress(asyncpg.CheckViolationError, asyncpg.DuplicateTableError):
             async with connection.transaction():
                 await connection.execute(statement)
