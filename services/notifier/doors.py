@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -16,7 +15,14 @@ from services.notifier.store import SQL, Row
 from services.runtime.apikeys import ApiKeys
 from services.runtime.database import Pool, connected
 from services.runtime.identity import surrogate
-from services.runtime.web import FieldError, Problem, described, json_response, read_json
+from services.runtime.web import (
+    FieldError,
+    Problem,
+    described,
+    json_response,
+    path_id,
+    read_json,
+)
 
 MAX_CONTACT_POINTS = 20
 MAX_REF = 200
@@ -66,7 +72,7 @@ def lender_routes(
 
     async def get_attempt(request: web.Request) -> web.Response:
         tenant = await api_keys.tenant(request, "ingest")
-        attempt_id = _id(request, "attempt_id")
+        attempt_id = path_id(request, "attempt_id")
         async with connected(db) as connection:
             row = await connection.fetchrow(SQL["attempt"], attempt_id, tenant)
         if row is None:
@@ -75,7 +81,7 @@ def lender_routes(
 
     async def get_attempts(request: web.Request) -> web.Response:
         tenant = await api_keys.tenant(request, "ingest")
-        reminder_id = _id(request, "reminder_id")
+        reminder_id = path_id(request, "reminder_id")
         async with connected(db) as connection:
             rows = await connection.fetch(SQL["attempts_of_reminder"], tenant, reminder_id)
         return json_response({"reminder_id": reminder_id, "attempts": [_shown(r) for r in rows]})
@@ -95,14 +101,6 @@ def _reference(raw: str) -> str:
         problem = f"must have 1 to {MAX_REF} characters and no line break"
         error = FieldError("borrower_ref", problem, "use the lender's own id of the borrower")
         raise Problem(422, "invalid", f"borrower_ref {problem}", [error]) from None
-
-
-def _id(request: web.Request, name: str) -> UUID:
-    try:
-        return UUID(request.match_info[name])
-    except ValueError:
-        error = FieldError(name, "is not a UUID", "use the id as an event or a list gave it")
-        raise Problem(422, "invalid", f"{name} is not a UUID", [error]) from None
 
 
 def _normalised(body: PutContactPoints) -> tuple[Address, ...]:

@@ -251,7 +251,9 @@ async def test_attempts_are_read_without_addresses_and_by_their_tenant_only(
     running: World,
 ) -> None:
     assert (await running.call("GET", f"/v1/attempts/{uuid4()}"))[0] == 404
-    assert (await running.call("GET", "/v1/attempts/nonsense"))[0] == 422
+    for path in ("/v1/attempts/nonsense", "/v1/reminders/nonsense/attempts"):
+        status, said = await running.call("GET", path)
+        assert (status, said["code"]) == (404, "not_found")  # as at every other door
     status, said = await running.call("GET", f"/v1/reminders/{uuid4()}/attempts")
     assert (status, said["attempts"]) == (200, [])
 
