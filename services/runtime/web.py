@@ -146,7 +146,8 @@ async def problems(
     except Exception as error:
         # The class only: a message may quote the data that caused it.
         structlog.get_logger().error("request_failed", error=type(error).__name__)
-        return Problem(500, "internal", "our fault; nothing was changed, try again").response()
+        said = "our fault; it is not known whether anything was changed, send it again"
+        return Problem(500, "internal", said).response()
 
 
 def application(
