@@ -226,16 +226,30 @@ class Forwarder:
                 timeout=aiohttp.ClientTimeout(total=POLICY_SECONDS),
                 allow_redirects=False,
             ) as response:
+                body = await response.read()
                 status = response.status
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self._seldom.warning("stop_not_forwarded", error=type(error).__name__)
             raise _NotNow from None
-        if 200 <= status < 300:
+        if 200 <= status < 300 and _is_recorded(body):
             return True
         if status in OURS or not 400 <= status < 500:
             self._seldom.warning("stop_not_forwarded", status=status)
             raise _NotNow
         log.get().error("stop_not_forwarded", status=status, stop_id=str(event.stop_id))
+        return False
+
+
+class _Answer(msgspec.Struct):
+    """Policy's own word; the page of a proxy in between has no such field."""
+
+    recorded: bool
+
+
+def _is_recorded(body: bytes) -> bool:
+    try:
+        return msgspec.json.decode(body, type=_Answer).recorded
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
 
 

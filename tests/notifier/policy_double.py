@@ -72,7 +72,7 @@ class PolicyDouble:
             return web.Response(status=self.refusals.pop(0))
         await asyncio.sleep(self.stop_delay)
         self.stops.append(await request.json())
-        return web.Response(status=201)
+        return web.json_response({"recorded": True, "known": True}, status=202)
 
     async def lift(self, request: web.Request) -> web.Response:
         if self.away:
@@ -81,4 +81,4 @@ class PolicyDouble:
             return web.Response(status=self.refusals.pop(0))
         self.lifted.append(request.match_info["stop_id"])
         self.lifted_by.add(msgspec.json.decode(await request.read())["lifted_by"])
-        return web.Response(status=204)
+        return web.json_response({"recorded": True, "known": True})

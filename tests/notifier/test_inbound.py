@@ -144,6 +144,16 @@ async def test_a_stop_is_not_passed_over_because_our_own_key_is_refused(running:
     assert running.policy.refusals == []
 
 
+async def test_a_page_that_a_proxy_shows_is_no_word_of_policy_that_it_has_the_stop(
+    running: World,
+) -> None:
+    await running.addresses("ref-1", mobile=PHONE)
+    running.policy.refusals = [200, 204]  # not policy's answer, which says so in a field
+    await write(running, "STOP")
+    await until(lambda: len(running.policy.stops) == 1)
+    assert running.policy.refusals == []
+
+
 async def test_a_stop_between_permit_and_flight_keeps_the_message_back(running: World) -> None:
     borrower = await running.addresses("ref-1", mobile=PHONE, email="someone@example.com")
 
