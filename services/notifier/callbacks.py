@@ -93,7 +93,8 @@ class Callbacks:
             return observed
 
         try:
-            observed = await repeating(write)  # Twilio doesn't come again after a 503
+            # A 503 would cost one of the few times that Twilio comes.
+            observed = await repeating(write)
         except Exception as error:
             log.get().warning("callbacks_failed", error=type(error).__name__, count=len(batch))
             problem = Problem(503, "unavailable", "not stored; send it again")
