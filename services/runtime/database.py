@@ -93,10 +93,15 @@ async def connected(db: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def answers(db: Pool) -> None:
-    """Readiness: a connection is free and PostgreSQL answers; else TimeoutError or its own."""
+async def answers(db: Pool) -> str | None:
+    """Readiness: PostgreSQL answers and takes writes; TimeoutError if no connection is free."""
     async with asyncio.timeout(READY_SECONDS):
-        await db.fetchval("SELECT 1")
+        read_only = await db.fetchval("SELECT current_setting('transaction_read_only') = 'on'")
+    return (
+        "takes no writes: this server is a standby, or default_transaction_read_only is on"
+        if read_only
+        else None
+    )
 
 
 @asynccontextmanager

@@ -19,12 +19,16 @@ from services.runtime import bounds
 from services.runtime.log import Seldom
 
 T = TypeVar("T")
-# The database is away, ends, or has no connection free: it passes, and so does a repeat.
+# The database is away, ends, has no connection or no room left, takes no writes, or has had its
+# password changed: once that is mended a repeat goes through.
 AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )

@@ -22,6 +22,16 @@ async def test_a_service_waits_for_its_commits_whatever_the_server_is_set_to(
         assert await db.fetchval("SHOW synchronous_commit") == "on"
 
 
+async def test_a_database_that_takes_no_writes_is_not_ready(database: Database) -> None:
+    async with pool(database.dsn("policy"), schema="policy") as db:
+        assert await answers(db) is None
+    owner = await asyncpg.connect(database.admin_dsn)
+    await owner.execute(f'ALTER DATABASE "{database.name}" SET default_transaction_read_only = on')
+    await owner.close()
+    async with pool(database.dsn("policy"), schema="policy") as db:
+        assert "takes no writes" in (await answers(db) or "")
+
+
 async def test_whoever_finds_no_free_connection_is_told_so_and_waits_no_longer(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,9 @@ AWAY: dict[str, type[Exception]] = {
         asyncpg.CannotConnectNowError,
         asyncpg.AdminShutdownError,
         asyncpg.TooManyConnectionsError,
+        asyncpg.DiskFullError,
+        asyncpg.ReadOnlySQLTransactionError,
+        asyncpg.InvalidPasswordError,
         asyncpg.InterfaceError,
     )
 }
