@@ -93,6 +93,7 @@ async def run(settings: Settings) -> None:
         health = admin.Health()
         health.live("claim", dispatcher.dead)
         health.ready("database", partial(database.answers, db))
+        health.ready("publish", relay.unready)
         routes = _routes(settings, db, intake, inbound, forwarder, callbacks)
         await stack.enter_async_context(
             admin.serve(health, settings.admin_host, settings.admin_port)

@@ -50,6 +50,7 @@ async def run(settings: Settings) -> None:
         stepped = asyncio.Event()
         health = admin.Health()
         health.ready("database", partial(database.answers, db))
+        health.ready("publish", outbox.unready)
         try:
             async with (
                 admin.serve(health, settings.admin_host, settings.admin_port) as admin_port,

@@ -5,6 +5,7 @@ transaction over all partitions that the poll brought: the guard, the handler, t
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,6 +37,10 @@ from services.runtime.stream import (
 POLL_SECONDS = 1.0
 HINT_SECONDS = 1.0
 LAG_SECONDS = 10.0
+UNREADY_SECONDS = 10.0
+# Where the stream doesn't answer; longer, and the consumer would take its own standstill for a
+# pause of ours.
+LAG_WAIT_SECONDS = 4.0
 ALIVE_SECONDS = 120.0
 BACKOFF_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 TRIES_BEFORE_BLAME = 3
@@ -115,7 +120,7 @@ class TopicLoop:
         """Readiness: nothing stands still for a reason that a person should see."""
         if trouble := self._positions.trouble():
             return trouble
-        if self._failing and (seconds := time.monotonic() - self._failing[0]) > 10:
+        if self._failing and (seconds := time.monotonic() - self._failing[0]) > UNREADY_SECONDS:
             return f"stands still for {seconds:.0f} s: {self._failing[1]}"
         return None
 
@@ -275,17 +280,21 @@ class TopicLoop:
             self._hinted_at = now
             done, self._done = self._done, {}
             await consumer.commit(done)
-        if now - self._lag_at >= LAG_SECONDS:
+        if self._positions.known and now - self._lag_at >= LAG_SECONDS:
             self._lag_at = now
             try:
-                metrics.LAG.labels(self.topic).set(await self._positions.lag(consumer))
+                async with asyncio.timeout(LAG_WAIT_SECONDS):
+                    metrics.LAG.labels(self.topic).set(await self._positions.lag(consumer))
             except Exception as error:
+                metrics.LAG.labels(self.topic).set(math.nan)  # the last one would read as good news
                 log.get().warning("lag_unknown", topic=self.topic, error=type(error).__name__)
 
     async def _back_off(self, what: str, error: Exception, failures: int) -> None:
         """Log the class only: an exception's text may quote a message."""
         name = type(error).__name__
         self._failing = self._failing or (time.monotonic(), name)
+        if time.monotonic() - self._failing[0] > UNREADY_SECONDS:
+            metrics.LAG.labels(self.topic).set(math.nan)  # nobody measures meanwhile
         log.get().warning(what, topic=self.topic, error=name, retries=failures)
         pause = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
         await asyncio.sleep(pause * random.uniform(0.8, 1.2))

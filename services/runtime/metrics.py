@@ -27,7 +27,12 @@ FENCED = Counter(
     ["topic"],
     registry=REGISTRY,
 )
-LAG = Gauge("dunwell_consumer_lag", "Messages not yet handled", ["topic"], registry=REGISTRY)
+LAG = Gauge(
+    "dunwell_consumer_lag",
+    "Messages not yet handled; NaN while nobody can tell",
+    ["topic"],
+    registry=REGISTRY,
+)
 BATCH_SECONDS = Histogram(
     "dunwell_batch_seconds",
     "One batch: transaction begun to committed",

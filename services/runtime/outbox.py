@@ -9,6 +9,7 @@ it puts.  A crash between publishing and deleting publishes again.
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ BATCH = 1000
 SWEEP_SECONDS = 0.5  # what another process's crash left waits at most this long
 PUBLISH_SECONDS = 15.0
 TURN_TIMEOUT = "20s"  # longer than a publish: then the relay is frozen or gone
+UNREADY_SECONDS = 10.0
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -49,10 +51,17 @@ class Outbox:
         self._db = db
         self._producer = producer
         self._nudged = asyncio.Event()
+        self._failing: tuple[float, str] | None = None  # since when, and the last error's class
 
     def nudge(self) -> None:
         """Something was committed: publish it now."""
         self._nudged.set()
+
+    async def unready(self) -> str | None:
+        """Readiness: what was committed reaches the stream."""
+        if self._failing and (seconds := time.monotonic() - self._failing[0]) > UNREADY_SECONDS:
+            return f"nothing is published for {seconds:.0f} s: {self._failing[1]}"
+        return None
 
     async def run(self) -> None:
         """Publish for ever.  A stream or database that is away is waited for."""
@@ -64,10 +73,12 @@ class Outbox:
                 if nudged or await self._waiting():
                     while await self._relay() == BATCH:
                         pass
-                failures = 0
+                failures, self._failing = 0, None
             except Exception as error:
                 # Its text may quote a row: the class says enough.
-                log.get().warning("relay_failed", error=type(error).__name__, retries=failures)
+                name = type(error).__name__
+                self._failing = (self._failing[0] if self._failing else time.monotonic(), name)
+                log.get().warning("relay_failed", error=name, retries=failures)
                 await asyncio.sleep(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
                 failures += 1
                 self._nudged.set()

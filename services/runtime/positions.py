@@ -33,6 +33,7 @@ class Positions:
         self._again: dict[Partition, float] = {}  # fenced, unreadable → when to begin again
         self._stopped: set[Partition] = set()
         self._unreadable: dict[Partition, Unreadable] = {}
+        self.known = False  # whether the group has said which are ours
 
     def trouble(self) -> str | None:
         """What a person must look at."""
@@ -59,6 +60,7 @@ class Positions:
         """These are ours and no others: fence whoever had them, go on where they stopped."""
         self._epochs, self._again, self._stopped, self._unreadable = {}, {}, set(), {}
         await self._begin(consumer, partitions)
+        self.known = True
 
     async def move(self, connection: Connection, batch: Sequence[Polled]) -> None:
         """The guard: must be the first statement of the batch's transaction."""

@@ -43,6 +43,7 @@ async def run(settings: Settings, cadences: Mapping[str, Cadence]) -> None:
             emitter = Emitter(db, relay)
             health.live("claim", emitter.dead)
             health.ready("database", partial(database.answers, db))
+            health.ready("publish", relay.unready)
             doors = Doors(
                 context,
                 db,

@@ -20,7 +20,6 @@ from services.runtime.admin import Health
 from services.runtime.consume import Rejection, consume
 from services.runtime.database import Connection, Overtaken, Pool
 from services.runtime.deadletters import list_dead_letters
-from services.runtime.metrics import REGISTRY
 from services.runtime.stream import Stream
 from tests.database import Database
 from tests.runtime.streams import Streams, publish
@@ -210,9 +209,8 @@ async def test_a_former_owner_commits_nothing(streams: Streams, pool: Pool) -> N
 
 
 async def test_a_position_outside_the_stream_stops_the_partition_and_says_so(
-    streams: Streams, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    streams: Streams, pool: Pool
 ) -> None:
-    monkeypatch.setattr(loop, "LAG_SECONDS", 0.2)
     await pool.execute(
         "INSERT INTO stream_positions (consumer_group, topic, partition, epoch, next_offset)"
         " SELECT 'policy', $1, n, 1, 1000 FROM generate_series(0, 5) AS n",
@@ -229,11 +227,6 @@ async def test_a_position_outside_the_stream_stops_the_partition_and_says_so(
         assert "partitions 0, 1, 2, 3, 4, 5" in said[f"consume {TOPIC}"]
         stuck = "SELECT bool_and(next_offset = 1000) FROM stream_positions WHERE partition <= 5"
         assert await pool.fetchval(stuck) is True
-        # What waits there counts as not handled.
-        waiting = 40 - await pool.fetchval("SELECT count(*) FROM seen")
-        assert waiting > 0
-        while REGISTRY.get_sample_value("dunwell_consumer_lag", {"topic": TOPIC}) != waiting:
-            await asyncio.sleep(0.05)
 
 
 async def test_a_slow_topic_delays_no_other(streams: Streams, pool: Pool) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from services.events.codec import Record
 from services.runtime import database as db
+from services.runtime import outbox as outbox_module
 from services.runtime.database import Pool, transaction
 from services.runtime.outbox import Outbox, put
 from services.runtime.stream import Producer, Stream
@@ -145,6 +146,29 @@ class Interrupted:
 
     async def close(self) -> None:
         await self._producer.close()
+
+
+async def test_a_service_whose_outbox_is_stuck_is_not_ready_until_it_moves(
+    stream: Stream, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "UNREADY_SECONDS", 0.2)
+    topic = await new_topic(stream, 1)
+    interrupted = Interrupted(await stream.producer(), 1000)
+    async with relaying(pool, interrupted) as [outbox]:
+        assert await outbox.unready() is None
+        async with transaction(pool) as connection:
+            await put(connection, [record(topic, "k", "a")])
+        deadline = time.monotonic() + 60
+        while (said := await outbox.unready()) is None:
+            assert time.monotonic() < deadline, "nobody is told"
+            await asyncio.sleep(0.05)
+        assert said.startswith("nothing is published for")
+        assert said.endswith("ConnectionResetError")
+        interrupted._failures = 0
+        await until_empty(pool)
+        while await outbox.unready():
+            assert time.monotonic() < deadline, "it is said for ever"
+            await asyncio.sleep(0.05)
 
 
 async def test_a_stream_that_fails_is_tried_again_until_it_answers(
