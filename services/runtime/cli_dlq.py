@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.events.topics import TOPICS
-from services.runtime.cli_outage import stream_reached
+from services.runtime.cli_outage import place_of, stream_reached
 from services.runtime.deadletters import (
     CODES,
     DeadLetter,
@@ -71,7 +71,7 @@ def list_command(topics: list[str], code: str | None, tenant: str | None, everyt
         found = asyncio.run(_read(settings, topics, everything))
     letters = _chosen(found, code, tenant)
     if not letters:
-        click.echo("No dead letters.")
+        click.echo(f"No dead letters on {place_of(settings)}.")
         return
     table = Table(box=None, header_style="bold")
     for column in ("topic", "tenant", "reason", "count", "oldest", "where", "detail"):

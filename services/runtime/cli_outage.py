@@ -68,6 +68,8 @@ def database_reached(url: str, variable: str, schema: str | None = None) -> Iter
         if isinstance(error, ValueError):  # an option of the URL that PostgreSQL has not
             raise click.UsageError(f"{variable} is no usable URL: write {_EXAMPLE}") from None
         _fail(f"{where} went away ({_why(error)}): try again, or correct {variable}")
+    except asyncpg.TooManyConnectionsError:
+        _fail(f"{where} has no connection free: end some, or raise its max_connections")
     except asyncpg.PostgresError as error:
         _fail(f"{where}: the database said no: {error.args[0] if error.args else _why(error)}")
 
@@ -101,6 +103,13 @@ def stream_reached(settings: StreamSettings) -> Iterator[None]:
         )
     except KafkaError as error:
         _fail(f"{where} said no ({_why(error)}): check {variable} and what this user may do there")
+
+
+def place_of(settings: StreamSettings) -> str:
+    """Which stream was asked, in words: where the wrong one answered, that has to show."""
+    if settings.stream == "postgres":
+        return f"the stream of PostgreSQL at {_place(settings.postgres_url)}"
+    return f"Kafka at {settings.kafka_bootstrap_servers}"
 
 
 def _place(url: str) -> str:

@@ -142,7 +142,11 @@ def revoke(key_id: str) -> None:
     with database_reached(url, "DUNWELL_DATABASE_URL"):
         ended = asyncio.run(end())
     if ended == "UPDATE 0":
-        click.echo("There is no live key of that id here.", err=True)
+        click.echo(
+            "There is no live key of that id here: `dunwell keys list` names them, and"
+            " DUNWELL_DATABASE_URL says at which service.",
+            err=True,
+        )
         sys.exit(1)
     click.echo("Revoked.")
 

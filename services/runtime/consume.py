@@ -8,6 +8,7 @@ import asyncio
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,9 +39,6 @@ POLL_SECONDS = 1.0
 HINT_SECONDS = 1.0
 LAG_SECONDS = 10.0
 UNREADY_SECONDS = 10.0
-# Where the stream doesn't answer; longer, and the consumer would take its own standstill for a
-# pause of ours.
-LAG_WAIT_SECONDS = 4.0
 ALIVE_SECONDS = 120.0
 BACKOFF_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 TRIES_BEFORE_BLAME = 3
@@ -107,6 +105,7 @@ class TopicLoop:
         self._done: dict[Partition, int] = {}  # committed here, not yet hinted to the stream
         self._hinted_at = self._lag_at = 0.0
         self._alive_at = time.monotonic()
+        self._seldom = log.Seldom()
         self._failing: tuple[float, str] | None = None  # since when, and the error's class
         metrics.start_at_zero(metrics.DEAD_LETTERS, [self.topic], CODES)
 
@@ -236,9 +235,10 @@ class TopicLoop:
             self.after_commit()
         metrics.CONSUMED.labels(self.topic).inc(sum(len(polled.records) for polled in batch))
         metrics.BATCH_SECONDS.labels(self.topic).observe(time.monotonic() - began)
-        for record in dead:
-            code = dict(record.headers)["dlq_reason"].decode()
-            metrics.DEAD_LETTERS.labels(self.topic, code).inc()
+        codes = Counter(dict(record.headers)["dlq_reason"].decode() for record in dead)
+        for code, count in codes.items():
+            metrics.DEAD_LETTERS.labels(self.topic, code).inc(count)
+            self._seldom.warning("dead_lettered", topic=self.topic, code=code, count=count)
 
     async def _handle(
         self, connection: Connection, batch: Sequence[Polled], failed: str | None
@@ -282,12 +282,7 @@ class TopicLoop:
             await consumer.commit(done)
         if self._positions.known and now - self._lag_at >= LAG_SECONDS:
             self._lag_at = now
-            try:
-                async with asyncio.timeout(LAG_WAIT_SECONDS):
-                    metrics.LAG.labels(self.topic).set(await self._positions.lag(consumer))
-            except Exception as error:
-                metrics.LAG.labels(self.topic).set(math.nan)  # the last one would read as good news
-                log.get().warning("lag_unknown", topic=self.topic, error=type(error).__name__)
+            await self._positions.measure(consumer, self.topic)
 
     async def _back_off(self, what: str, error: Exception, failures: int) -> None:
         """Log the class only: an exception's text may quote a message."""

@@ -1,5 +1,7 @@
 """A consumer's stored positions: taken over with a higher epoch, moved only by who holds it."""
 
+import asyncio
+import math
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +16,8 @@ SQL = queries.load(Path(__file__).with_name("positions.sql"))
 
 REJOIN_SECONDS = 3.0  # a heartbeat: by then a former owner knows that it is one
 UNREADABLE_SECONDS = 60.0  # then it is tried again: it was the client, or somebody has gone past it
+# For the lag.  Longer, and a Kafka consumer takes its own standstill for a pause of ours.
+LAG_WAIT_SECONDS = 4.0
 
 
 class Fenced(Exception):
@@ -132,6 +136,15 @@ class Positions:
                 group=self._group,
                 reason="out_of_range",
             )
+
+    async def measure(self, consumer: Consumer, topic: str) -> None:
+        """Set the gauge of the lag; NaN where nobody answers: the last one would be good news."""
+        try:
+            async with asyncio.timeout(LAG_WAIT_SECONDS):
+                metrics.LAG.labels(topic).set(await self.lag(consumer))
+        except Exception as error:
+            metrics.LAG.labels(topic).set(math.nan)
+            log.get().warning("lag_unknown", topic=topic, error=type(error).__name__)
 
     async def lag(self, consumer: Consumer) -> int:
         """Messages behind our positions; all of a partition that is stopped, for it has none."""

@@ -165,6 +165,8 @@ def test_every_log_event_is_explained_with_its_levels() -> None:
     ("file", "words"),
     [
         ("admin.py", "the check itself failed: "),
+        ("database.py", "takes no writes: "),
+        ("outbox.py", "nothing is published for "),
         ("consume.py", "stands still for "),
         ("positions.py", "stopped at partitions "),
         ("positions.py", "a record at partition "),

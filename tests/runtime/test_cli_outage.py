@@ -6,11 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 from click import ClickException
 
 from services.events.base import TENANT_PATTERN
-from services.runtime.cli_outage import stream_reached
+from services.runtime.cli_outage import database_reached, stream_reached
 from services.runtime.cli_setup import _schema
 from services.runtime.settings import ServiceSettings, read
 from services.runtime.stream_kafka import TopicsWrong
@@ -108,6 +109,13 @@ async def test_a_database_that_refuses_us_or_lacks_our_tables_says_so(database: 
     ):
         told = await asyncio.to_thread(dunwell, *ISSUE, DUNWELL_DATABASE_URL=given)
         assert_one_sentence(told, said, "DUNWELL_DATABASE_URL")
+
+
+def test_a_server_without_a_free_connection_is_told_with_what_mends_it() -> None:
+    url = "postgresql://policy:secret@db:5432/x"
+    with pytest.raises(ClickException) as told, database_reached(url, "DUNWELL_DATABASE_URL"):
+        raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
+    assert "raise its max_connections" in told.value.message
 
 
 @pytest.mark.parametrize(

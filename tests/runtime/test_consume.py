@@ -130,7 +130,7 @@ async def test_every_message_is_handled_once_and_the_offset_moves_with_it(
 
 
 async def test_an_undecodable_message_goes_to_the_dead_letters_and_the_rest_is_handled(
-    streams: Streams, pool: Pool
+    streams: Streams, pool: Pool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = cancelled(1)
     broken = Record(topic=TOPIC, key=b"k", value=b"{", headers=good.headers)
@@ -149,6 +149,9 @@ async def test_an_undecodable_message_goes_to_the_dead_letters_and_the_rest_is_h
         ("not_cloudevents", None),
         ("unlucky", "acme"),
     ]
+    said = [line for line in "".join(capsys.readouterr()).splitlines() if "dead_lettered" in line]
+    for code in ("malformed", "not_cloudevents", "unlucky"):
+        assert any(code in line for line in said), said
 
 
 async def test_a_message_that_always_fails_is_found_and_put_aside(

@@ -12,7 +12,7 @@ import pytest
 from deploy.kafka.broker import KafkaBroker
 from services.events.codec import Envelope
 from services.runtime import consume as loop
-from services.runtime import metrics, stream_kafka_consumer
+from services.runtime import metrics, positions, stream_kafka_consumer
 from services.runtime.admin import Health
 from services.runtime.consume import Rejection
 from services.runtime.database import Connection, Pool
@@ -79,7 +79,7 @@ async def test_a_broker_that_is_frozen_is_told_and_read_again_when_it_thaws(
         (stream_kafka_consumer, "LOOK_SECONDS", 0.5),
         (stream_kafka_consumer, "REQUEST_SECONDS", 5.0),
         (loop, "LAG_SECONDS", 0.5),
-        (loop, "LAG_WAIT_SECONDS", 1.0),
+        (positions, "LAG_WAIT_SECONDS", 1.0),
         (loop, "UNREADY_SECONDS", 1.0),
     ):
         monkeypatch.setattr(module, name, seconds)
