@@ -76,8 +76,8 @@ class Vocabulary(msgspec.Struct, frozen=True):
 
 
 @cache
-def load_vocabulary(path: Path = WORDS) -> Vocabulary:
-    words = yaml.safe_load(path.read_text("utf-8"))
+def load_vocabulary() -> Vocabulary:
+    words = yaml.safe_load(WORDS.read_text("utf-8"))
     return Vocabulary(
         stop=_all(words["stop"]),
         exact_stop=_all(words["exact"]),

@@ -24,8 +24,8 @@ from services.policy.rulesets import RuleSets, RulesUnreadable
 from services.policy.verdict import Answer, Outcome, judge
 from services.runtime.database import Connection
 
-# Facts are loaded once for contacts that lie this close together: what is known reaches back 62
-# days, and no window that is counted in is longer than a month.
+# Facts are loaded once for contacts that lie this close together, and all that is older in the
+# ledger with them, however far back the rules count.
 TOGETHER = timedelta(days=14)
 RECIPIENTS = frozenset(get_args(words.Recipient))
 

@@ -127,10 +127,8 @@ def _listed(cases: str) -> list[Mapping[str, tuple[str, ...]]]:
     return [case for case in listed or () if isinstance(case, Mapping)]
 
 
-def loosens(before: Pack | None, after: Pack) -> list[Loosening]:
+def loosens(before: Pack, after: Pack) -> list[Loosening]:
     """In what a tenant's own new version asks less than the one before."""
-    if before is None:
-        return []
     found = loosened(before.rules, after.rules)
     for each in pack_diff.diff(before, after):
         if not each.rule and each.way in (Way.LOOSER, Way.UNCLEAR):

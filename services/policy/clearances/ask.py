@@ -28,7 +28,7 @@ async def ask(
     async def act(kept: Kept) -> Answered:
         if kept.filed is not None:
             if kept.filed["digest"] != digest:
-                raise _taken("clearance_id")
+                raise _taken()
             return _again(kept.filed, kept.gate_now)
         cleared = clear(kept.scene, q)
         allowed = cleared.ruling.outcome is Outcome.ALLOW
@@ -51,7 +51,7 @@ async def ask(
             ends,
         )
         if new is None:
-            raise _taken("clearance_id")
+            raise _taken()
         return answered
 
     return await under_locks(db, rule_sets, tenant, borrower_id, clearance_id, q, act)
@@ -67,8 +67,6 @@ def _filed(q: Question) -> Question:
     return msgspec.structs.replace(q, borrower_ref="-", clearance_id=None)
 
 
-def _taken(field: str) -> Problem:
-    fix = "use a new id for another question"
-    return Problem(
-        409, "id_taken", f"this {field} was used before", [FieldError(field, "is taken", fix)]
-    )
+def _taken() -> Problem:
+    wrong = FieldError("clearance_id", "is taken", "use a new id for another question")
+    return Problem(409, "id_taken", "this clearance_id was used before", [wrong])
