@@ -87,7 +87,9 @@ async def activate(
     now = await change_now(connection)
     begins = (asked.active_from or now).replace(microsecond=0)
     unless_past("from", begins, now)
-    pack_id, _, prefix = asked.pack.partition("@")
+    pack_id, at, prefix = asked.pack.partition("@")
+    if at and len(prefix) < drafts.SHORTEST_HASH:
+        raise invalid("pack", f"{asked.pack} is not clear", "write more of its hash, or none of it")
     draft = None
     if pack_id not in shipped():
         draft = await drafts.approved(connection, tenant, pack_id, prefix)

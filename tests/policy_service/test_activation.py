@@ -8,6 +8,8 @@ import pytest
 
 from services.policy import upkeep
 from services.policy.activation import Activation, Deactivation, activate, deactivate
+from services.policy.pack import hash_of
+from services.policy.pack_lint import SHIPPED
 from services.runtime.database import transaction
 from services.runtime.web import Problem
 from tests.database import Database
@@ -149,3 +151,17 @@ async def test_an_activation_binds_from_its_instant_on(world: World) -> None:
     await world.at(AFTERNOON + timedelta(hours=1))
     await world.send("reminder.due", due("ada"))
     assert [e["topic"] for e in await world.out()] == ["reminder.allowed"]
+
+
+@pytest.mark.parametrize("named", ["us-fed@", "us-fed@{}", "acme-hours@{}"])
+async def test_a_version_is_not_put_in_force_by_less_of_its_hash_than_names_it(
+    world: World, named: str
+) -> None:
+    """Two people answer for a text: by one letter they may answer for another than they read."""
+    letter = hash_of((SHIPPED / "us-fed.yaml").read_text("utf-8"))[0]
+    asked = Activation(pack=named.format(letter), by="ann", approved_by="bob")
+    with pytest.raises(Problem) as refused:
+        async with transaction(world.db) as connection:
+            await activate(connection, world.rule_sets, TENANT, asked, sandbox=True)
+    assert "is not clear" in refused.value.detail
+    assert await world.rows("activations") == []
