@@ -89,11 +89,9 @@ async def on_reminder_deferred(
 ) -> Sequence[Rejection]:
     """Ask again at the instant policy named, with the next emission."""
     answers = [e.event for e in batch if isinstance(e.event, ReminderDeferred)]
-    await _lock(connection, answers)
+    now = await _prepare(connection, answers)
     ended = await store_reminders.defer_reminders(
-        connection,
-        list({(a.tenant, a.reminder_id, a.emission): a for a in answers}.values()),
-        await clock.gate_now(connection),
+        connection, list({(a.tenant, a.reminder_id, a.emission): a for a in answers}.values()), now
     )
     count_settled("suppressed", ended.get("suppressed", 0))
     return ()
@@ -104,11 +102,9 @@ async def on_reminder_suppressed(
 ) -> Sequence[Rejection]:
     """The reminder ends, with policy's reason."""
     answers = [e.event for e in batch if isinstance(e.event, ReminderSuppressed)]
-    await _lock(connection, answers)
+    now = await _prepare(connection, answers)
     ended = await store_reminders.suppress_reminders(
-        connection,
-        list({(a.tenant, a.reminder_id, a.emission): a for a in answers}.values()),
-        await clock.gate_now(connection),
+        connection, list({(a.tenant, a.reminder_id, a.emission): a for a in answers}.values()), now
     )
     count_settled("suppressed", ended)
     return ()
@@ -119,7 +115,7 @@ async def on_delivery_receipt(
 ) -> Sequence[Rejection]:
     """A receipt with an outcome settles its reminder; the others are the notifier's own affair."""
     receipts = [e.event for e in batch if isinstance(e.event, DeliveryReceipt) and e.event.outcome]
-    await _lock(connection, receipts)
+    await _prepare(connection, receipts)
     sent = {(r.tenant, r.reminder_id): r for r in receipts if r.outcome == Outcome.SENT}
     failed = {
         (r.tenant, r.reminder_id, r.emission): r for r in receipts if r.outcome == Outcome.FAILED
@@ -148,6 +144,17 @@ async def on_contact_point_changed(
     owed = await store.unpaid_installments_of_borrowers(connection, moved)
     await refresh(connection, owed, context.cadences, await clock.gate_now(connection))
     return ()
+
+
+async def _prepare(
+    connection: Connection,
+    answers: Sequence[ReminderDeferred | ReminderSuppressed | DeliveryReceipt],
+) -> datetime:
+    """Before answers are taken: their locks, and that what they answer was asked.  Returns now."""
+    await _lock(connection, answers)
+    now = await clock.gate_now(connection)
+    await store_reminders.catch_up(connection, answers, now)
+    return now
 
 
 async def _lock(

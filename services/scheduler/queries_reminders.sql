@@ -132,6 +132,23 @@ SELECT c.tenant, c.reminder_id, c.emission, c.borrower_id, c.loan_id, c.installm
                       WHERE tenant = c.tenant AND borrower_id = c.borrower_id LIMIT 1) AS b
  ORDER BY c.due_at, c.priority, c.reminder_id;
 
+-- catch_up
+-- An answer to an emission that we don't know: this database was restored to before it.  What was
+-- answered was asked, so it counts as emitted; asked again under its number, policy and the notifier
+-- would stay silent, and the reminder open for good.
+WITH ahead AS (
+    UPDATE reminders r SET status = 'due', emission = a.emission
+      FROM (SELECT tenant, reminder_id, max(emission) AS emission
+              FROM unnest($1::text[], $2::uuid[], $3::int[]) AS u (tenant, reminder_id, emission)
+             GROUP BY tenant, reminder_id) AS a
+     WHERE r.tenant = a.tenant AND r.reminder_id = a.reminder_id AND r.emission < a.emission
+       AND r.status IN ('planned', 'due')
+    RETURNING r.tenant, r.reminder_id, r.emission)
+INSERT INTO reminder_history (tenant, reminder_id, emission, event, at)
+SELECT a.tenant, a.reminder_id, told.emission, 'due', $4
+  FROM ahead a CROSS JOIN LATERAL (VALUES (1), (a.emission)) AS told (emission)
+    ON CONFLICT DO NOTHING;
+
 -- defer_reminders
 -- Only the emission that was asked: an older answer finds no row.  At or beyond valid_until it ends.
 WITH answered AS (

@@ -197,6 +197,17 @@ async def claim_due(
     return list(await connection.fetch(SQL["claim_due"], now, cursor, limit))
 
 
+async def catch_up(
+    connection: Connection,
+    answers: Sequence[ReminderDeferred | ReminderSuppressed | DeliveryReceipt],
+    now: datetime,
+) -> None:
+    """Count what is answered as emitted, also where a restored database has forgotten it."""
+    await connection.execute(
+        SQL["catch_up"], *columns(((e.tenant, e.reminder_id, e.emission) for e in answers), 3), now
+    )
+
+
 async def defer_reminders(
     connection: Connection, answers: Sequence[ReminderDeferred], now: datetime
 ) -> dict[str, int]:

@@ -51,10 +51,14 @@ async def test_a_suppression_counts_for_the_emission_it_answers(
     context: Context, db: Pool, database: Database
 ) -> None:
     due = await first_due(context, db, database)
+    until = FIRST_HOUR + timedelta(hours=1)
+    await handle(context, db, deferred(due, until))
+    await stand_at(database, until)
+    assert await emit(db) == 1
+    await handle(context, db, suppressed(due, emission=1))
+    assert await status_of(db, due.reminder_id) == ("due", None, 2)
     await handle(context, db, suppressed(due, emission=2))
-    assert await status_of(db, due.reminder_id) == ("due", None, 1)
-    await handle(context, db, suppressed(due))
-    assert await status_of(db, due.reminder_id) == ("suppressed", "opt_out", 1)
+    assert await status_of(db, due.reminder_id) == ("suppressed", "opt_out", 2)
     assert (await the_ledger(db)).suppressed == {"opt_out": 1}
 
 
