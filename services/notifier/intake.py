@@ -58,7 +58,11 @@ class Intake:
                 self._came.clear()
                 while self._waiting:
                     batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                    await self._settle(batch)
+                    # Who was told to come again is not written for: in an outage nobody would
+                    # ever be through with them.
+                    batch = [waiting for waiting in batch if not waiting.written.done()]
+                    if batch:
+                        await self._settle(batch)
         finally:
             for waiting in self._waiting:
                 _fail(waiting)

@@ -11,7 +11,7 @@ from services.events.loans import DebtChanged, LoanClosed
 from services.events.reminders import ReminderCancelled
 from services.runtime import clock
 from services.runtime.apikeys import ApiKeys
-from services.runtime.database import Connection, Pool, connected, transaction
+from services.runtime.database import Connection, Pool, connected, repeating, transaction
 from services.runtime.outbox import Outbox
 from services.runtime.web import (
     FieldError,
@@ -193,9 +193,12 @@ class Doors:
         return outcome.status
 
     async def _record(self, groups: Sequence[Sequence[Fact]]) -> list[Outcome]:
-        async with transaction(self._db) as connection:
-            now = await clock.gate_now(connection)
-            outcomes = await intake.record(self._context, connection, groups, now)
+        async def commit() -> list[Outcome]:
+            async with transaction(self._db) as connection:
+                now = await clock.gate_now(connection)
+                return await intake.record(self._context, connection, groups, now)
+
+        outcomes = await repeating(commit)
         self._relay.nudge()
         return outcomes
 
@@ -204,12 +207,16 @@ class Doors:
 
         Answers what became of the fact and how many installments it is about.
         """
-        async with transaction(self._db) as connection:
-            now = await clock.gate_now(connection)
-            [outcome] = await intake.record(self._context, connection, [[fact]], now)
-            if isinstance(fact, LoanClosed) and not outcome.errors:
-                await _unless_newer(connection, fact)
-            debts, gone = await _standing(connection, LoanKey(fact.tenant, loan_id), number)
+
+        async def commit() -> tuple[Outcome, list[DebtChanged], list[ReminderCancelled]]:
+            async with transaction(self._db) as connection:
+                now = await clock.gate_now(connection)
+                [outcome] = await intake.record(self._context, connection, [[fact]], now)
+                if isinstance(fact, LoanClosed) and not outcome.errors:
+                    await _unless_newer(connection, fact)
+                return outcome, *await _standing(connection, LoanKey(fact.tenant, loan_id), number)
+
+        outcome, debts, gone = await repeating(commit)
         self._relay.nudge()
         _refuse(outcome)
         if debts or gone:
