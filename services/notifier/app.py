@@ -49,7 +49,6 @@ NOBODYS_NAME = "Your lender"  # where only the sandbox reads it
 
 async def run(settings: Settings) -> None:
     """Until cancelled; then what was redeemed leaves, and what left is written down."""
-    log.configure("notifier", settings.log_format, settings.log_level)
     identity = settings.identity_key.get_secret_value().encode()
     ring = Keyring(parse_keys(settings.address_keys.get_secret_value()))
     keys = Keys(identity, ring)

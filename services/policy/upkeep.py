@@ -11,7 +11,7 @@ from services.policy.clearances import filed
 from services.policy.due import decide_due
 from services.policy.rulesets import RuleSets
 from services.runtime import log, metrics, queries
-from services.runtime.database import Connection, Overtaken, Pool, transaction
+from services.runtime.database import AT_ONCE, Connection, Pool, transaction
 from services.runtime.outbox import Outbox, put
 
 SQL = queries.load(Path(__file__).with_name("queries_log.sql"))
@@ -26,7 +26,7 @@ async def sweep_held(db: Pool, rule_sets: RuleSets, outbox: Outbox, stepped: asy
         try:
             while await _sweep_once(db, rule_sets, outbox):
                 pass
-        except Overtaken:
+        except AT_ONCE:
             continue
         except Exception as error:
             log.get().warning("held_sweep_failed", error=type(error).__name__)

@@ -16,10 +16,10 @@ from services.events.loans import (
     RepaymentReversed,
 )
 from services.events.words import Product, Role
+from services.scheduler.checks import MAX_INSTALLMENTS_A_LOAN
 from services.scheduler.conflicts import Fact
 
 MAX_ROWS = 1_000
-MAX_INSTALLMENTS_A_LOAN = 1_200
 MAX_INSTALLMENTS = 5_000  # of one request: with ten reminders each that is some seconds' work
 
 

@@ -23,7 +23,7 @@ from services.scheduler.places import countries, zone_names
 
 MAX_YEARS = 50
 MAX_VERSION = 2**53 - 1  # what a JSON number holds exactly everywhere
-MAX_INSTALLMENTS = 1_200  # a hundred years of months
+MAX_INSTALLMENTS_A_LOAN = 1_200  # a hundred years of months
 MAX_ZONES = 40
 MAX_BOUND_SECONDS = 45 * 86_400
 CLOCK_SKEW = timedelta(days=1)
@@ -139,9 +139,9 @@ def _currency(currency: str) -> Sequence[FieldError]:
 
 
 def _number(number: int) -> Sequence[FieldError]:
-    if 1 <= number <= MAX_INSTALLMENTS:
+    if 1 <= number <= MAX_INSTALLMENTS_A_LOAN:
         return ()
-    fix = f"count the loan's installments from 1 to {MAX_INSTALLMENTS}"
+    fix = f"count the loan's installments from 1 to {MAX_INSTALLMENTS_A_LOAN}"
     return [FieldError("installment_number", "is out of range", fix)]
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from services.runtime.cli_database import setting
 from services.scheduler import book, cadence
 from services.scheduler.book import Consistency, Row, Unreadable
 from services.scheduler.book_cells import COLUMNS, RowError
@@ -126,7 +127,7 @@ async def _run(file: Path, check: bool, as_json: bool, version: int, tally: Tall
 
 
 def _variable(name: str, default: str) -> str:
-    return os.environ.get(f"DUNWELL_{name}") or default
+    return setting(name) or default
 
 
 def _own_cadences() -> Collection[str]:

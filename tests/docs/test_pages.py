@@ -229,7 +229,7 @@ def test_every_path_of_the_project_that_is_named_exists(page: Path) -> None:
 
 async def test_every_query_that_an_operator_is_told_runs(database: Database) -> None:
     queries = re.findall(r"```sql\n(.*?)```", OPERATIONS, re.DOTALL)
-    assert len(queries) == 6
+    assert len(queries) == 7
     connection = await asyncpg.connect(database.admin_dsn)
     for query in queries:
         await connection.execute(query)

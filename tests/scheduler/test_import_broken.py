@@ -101,6 +101,13 @@ async def test_a_wrong_key_or_none_is_told_as_such(importing: Importing, tmp_pat
     code, said = await importing.run(str(path), DUNWELL_API_KEY="dw_000000000000_" + "x" * 43)
     assert code == 2
     assert "unknown or revoked API key" in said
+    # As every secret it may come from a file.
+    where = tmp_path / "key"
+    code, said = await importing.run(str(path), DUNWELL_API_KEY="", DUNWELL_API_KEY_FILE=str(where))
+    assert (code, "DUNWELL_API_KEY_FILE: cannot read that file" in said) == (2, True)
+    where.write_text(importing.environment["DUNWELL_API_KEY"] + "\n")
+    code, said = await importing.run(str(path), DUNWELL_API_KEY="", DUNWELL_API_KEY_FILE=str(where))
+    assert code == 0, said
 
 
 async def test_a_book_that_changes_while_it_is_sent_is_told_as_such() -> None:
