@@ -122,20 +122,10 @@ class SmtpEmail:
                 await connection.connect()
                 await self._announce(connection, to)
                 return connection
-        except SMTPResponseException as refusal:
+        except BaseException as error:
             if connection is not None:
                 connection.close()
-            if not 400 <= refusal.code < 600:
-                return NotSent("wrong_protocol")
-            answer = rejected(refusal.code, refusal.message)
-            if isinstance(refusal, SMTPRecipientRefused | SMTPDataError) or refusal.code < 500:
-                return answer
-            # It has not heard of the recipient yet: it is us that it refuses, and all our mail.
-            return Rejected(answer.code, retryable=True, stop_provider=True)
-        except (SMTPException, OSError, TimeoutError) as error:
-            if connection is not None:
-                connection.close()
-            return NotSent(_why(error))
+            return _no_envelope(error)
 
     async def _announce(self, connection: SMTP, to: str) -> None:
         """Until the relay waits for the content: aiosmtplib's `data` would send it however late
@@ -145,6 +135,21 @@ class SmtpEmail:
         answer = await connection.execute_command(b"DATA", timeout=None)
         if answer.code != SMTPStatus.start_input:
             raise SMTPDataError(answer.code, answer.message)
+
+
+def _no_envelope(error: BaseException) -> Answer:
+    """Why the relay takes no content; what is no word of a relay or a network goes on."""
+    if isinstance(error, SMTPResponseException):
+        if not 400 <= error.code < 600:
+            return NotSent("wrong_protocol")
+        answer = rejected(error.code, error.message)
+        if isinstance(error, SMTPRecipientRefused | SMTPDataError) or error.code < 500:
+            return answer
+        # It has not heard of the recipient yet: it is us that it refuses, and all our mail.
+        return Rejected(answer.code, retryable=True, stop_provider=True)
+    if isinstance(error, SMTPException | OSError):
+        return NotSent(_why(error))
+    raise error
 
 
 async def _deliver(connection: SMTP, content: bytes) -> None:
