@@ -47,6 +47,7 @@ async def test_no_canary_leaves_the_sealed_column(
     metrics = generate_latest(REGISTRY)
     await world.stop()
     said = capfd.readouterr()
+    assert '"service":"notifier"' in said.err
     places = {
         "stderr": said.err.encode(),
         "stdout": said.out.encode(),

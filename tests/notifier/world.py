@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import asyncpg
+import structlog
 from aiohttp import web
 
 from services.events.base import Event
@@ -22,7 +23,7 @@ from services.events.reminders import ReminderAllowed, ReminderCancelled
 from services.events.words import Channel, Role, Stage
 from services.notifier import app
 from services.notifier.settings import Settings
-from services.runtime import apikeys
+from services.runtime import apikeys, log
 from services.runtime.admin import serving as serving_http
 from services.runtime.child_process import free_ports
 from services.runtime.identity import surrogate
@@ -66,8 +67,9 @@ class World:
         return f"http://127.0.0.1:{self.settings['DUNWELL_HTTP_PORT']}"
 
     async def start(self, **more: str) -> None:
-        """Run the service in this process, until `stop`."""
+        """Run the service in this process, until `stop`; its log goes where a test's capture is."""
         settings = read(Settings, self.settings | more)
+        log.configure("notifier", settings.log_format, settings.log_level)
         self._task = asyncio.create_task(app.run(settings))
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
@@ -283,4 +285,5 @@ async def open_world(database: Database, folder: Path) -> AsyncIterator[World]:
             yield world
         finally:
             await world.stop()
+            structlog.reset_defaults()
             await world.owner.close()
