@@ -15,7 +15,7 @@ SELECT b.tenant, b.borrower_id
    FOR NO KEY UPDATE OF b;
 
 -- known_loans
--- Whose a loan is and in which currency, by the first fact that said so.
+-- Whose a loan is and in which currency, by any fact that said so: they agree, or are refused.
 SELECT named.tenant, named.loan_id, fact.borrower_id, fact.currency
   FROM unnest($1::text[], $2::text[]) AS named (tenant, loan_id)
  CROSS JOIN LATERAL (
@@ -31,7 +31,7 @@ SELECT named.tenant, named.loan_id, fact.borrower_id, fact.currency
          UNION ALL
         (SELECT borrower_id, NULL FROM closures c
           WHERE c.tenant = named.tenant AND c.loan_id = named.loan_id)
-         LIMIT 1) AS fact;
+         ORDER BY currency NULLS LAST LIMIT 1) AS fact;
 
 -- known_payments
 SELECT p.tenant, p.payment_id, p.loan_id, p.installment_number, p.amount_minor
